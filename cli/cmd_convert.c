@@ -1,0 +1,229 @@
+/* albert-convert SOURCE -o OUTPUT: the options to a conversion, and its report. */
+#include <math.h>
+#include <sys/stat.h>
+
+#include "cli/convert_cli.h"
+#include "cli/json_out.h"
+#include "converter/convert.h"
+
+/* ---- options ---- */
+
+static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
+  const char *share = cli->share ? cli->share : "exact";
+  out->passes.mode = alb_share_by_name(alb_str_of(share));
+  if (out->passes.mode == ALB_SHARE_COUNT)
+    return alb_fail(diag, ALB_UNSUPPORTED, "--share %s is not supported yet", share);
+  if (cli->budget) return alb_fail(diag, ALB_UNSUPPORTED, "--budget is not supported yet (it goes with --share auto)");
+  if (!cli->dtype) return ALB_OK;
+  out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
+  if (out->passes.dtype != ALB_DTYPE_NONE) return ALB_OK;
+  return alb_fail(diag, ALB_UNSUPPORTED, "--dtype %s is not supported yet", cli->dtype);
+}
+
+static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
+  ALB_TRY(read_choices(diag, cli, out));
+  out->passes.groups = cli->groups;
+  out->passes.share_norms = cli->share_norms;
+  out->passes.measure = !cli->quiet || cli->json;
+  out->task = cli->task;
+  out->require_lossless = cli->require_lossless;
+  out->compress = cli->compress;
+  out->replace = cli->force;
+  out->dry_run = cli->dry_run;
+  return ALB_OK;
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Everything that can be refused before any work. */
+static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli) {
+  const alb_str name = alb_str_of(cli->output);
+  if (alb_str_ends(name, ALB_STR("/")) || alb_path_is_dir(cli->output)) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "is a folder: writing Hugging Face folders is not supported yet");
+  }
+  if (alb_str_ends(name, ALB_STR(".onnx")) || alb_str_ends(name, ALB_STR(".gguf"))) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "this form of output is not supported yet (supported: .alb)");
+  }
+  if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
+  if (same_file(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
+  if (!cli->force) return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");
+  return ALB_OK;
+}
+
+/* ---- report ---- */
+
+static double total_moved(const alb_fold_report *fold) {
+  double moved = 0, energy = 0;
+  for (size_t i = 0; i < fold->changes.count; i++) {
+    moved += fold->changes.items[i].moved;
+    energy += fold->changes.items[i].energy;
+  }
+  return energy > 0 ? sqrt(moved / energy) : 0;
+}
+
+static void print_sharing(const alb_conversion *c) {
+  fprintf(stderr, "  layers    %zu, --share %s: %zu set%s of attention matrices, %zu of FFN matrices", c->layers,
+          c->share, c->attention_sets, c->attention_sets == 1 ? "" : "s", c->ffn_sets);
+  const bool apart = c->sets > c->attention_sets && c->sets > c->ffn_sets;
+  fprintf(stderr, apart ? ", %zu of biases and norms\n" : "\n", c->sets);
+}
+
+static void print_fidelity(const alb_conversion *c) {
+  fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
+  if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
+  if (c->fidelity == ALB_ROUNDED) fprintf(stderr, "weights are rounded to %s\n", c->dtype);
+  if (c->fidelity == ALB_FOLDED) fprintf(stderr, "layers that differ were folded into their mean\n");
+}
+
+/* The warning that nobody is to miss. */
+static void print_warning(const alb_conversion *c) {
+  if (!c->fold.lossy) return;
+  fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
+          100 * total_moved(&c->fold));
+  fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it: measure it with\n");
+  fprintf(stderr, "WARNING: \"albert-convert validate SOURCE MODEL\". --require-lossless refuses such folds.\n");
+}
+
+static void print_changes(const alb_fold_report *fold) {
+  for (size_t i = 0; i < fold->changes.count; i++) {
+    const alb_fold_change *change = &fold->changes.items[i];
+    fprintf(stderr, "  folded    %-28s moved by %5.1f %%\n", change->parameter,
+            100 * sqrt(change->moved / (change->energy > 0 ? change->energy : 1)));
+  }
+}
+
+static void print_unused(const alb_binding *binding) {
+  if (!binding->unused_count) return;
+  fprintf(stderr, "  not used ");
+  for (size_t i = 0; i < binding->unused_count; i++) {
+    fprintf(stderr, "%s %.*s", i ? "," : "", ALB_STR_ARGS(binding->unused[i]));
+  }
+  fprintf(stderr, "\n");
+}
+
+static void print_report(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
+                         const alb_conversion *c) {
+  char a[32], b[32], p[32];
+  fprintf(stderr, "%s: %s, %zu layers, hidden %u, %s\n", source, c->architecture, c->layers, loaded->spec.config.hidden,
+          c->task);
+  fprintf(stderr, "  source    %15s bytes in %zu tensors\n", alb_grouped(c->source_bytes, a), c->source_tensors);
+  fprintf(stderr, "  %-9s %15s bytes (%.1f %%), %s numbers as %s in %zu blobs%s\n",
+          cli->dry_run ? "would be" : "output", alb_grouped(c->size, b),
+          100.0 * (double)c->size / (double)(c->source_bytes ? c->source_bytes : 1), alb_grouped(c->parameters, p),
+          c->dtype, c->blobs, cli->compress && !cli->dry_run ? ", deflated" : "");
+  print_sharing(c);
+  print_fidelity(c);
+  if (cli->verbose) print_changes(&c->fold);
+  print_unused(&loaded->binding);
+}
+
+static void json_changes(alb_json *json, const alb_fold_report *fold) {
+  alb_json_key(json, "folded");
+  alb_json_open(json, '[');
+  for (size_t i = 0; i < fold->changes.count; i++) {
+    const alb_fold_change *change = &fold->changes.items[i];
+    alb_json_open(json, '{');
+    alb_json_key(json, "parameter");
+    alb_json_text(json, alb_str_of(change->parameter));
+    alb_json_key(json, "moved");
+    alb_json_double(json, sqrt(change->moved / (change->energy > 0 ? change->energy : 1)), 6);
+    alb_json_close(json, '}');
+  }
+  alb_json_close(json, ']');
+}
+
+static void json_texts(alb_json *json, const alb_convert_cli *cli, const char *source, const alb_conversion *c) {
+  const struct {
+    const char *key, *text;
+  } texts[] = {
+      {"source", source},  {"output", cli->output}, {"architecture", c->architecture},           {"task", c->task},
+      {"dtype", c->dtype}, {"share", c->share},     {"fidelity", alb_fidelity_name(c->fidelity)}};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    alb_json_key(json, texts[i].key);
+    alb_json_text(json, alb_str_of(texts[i].text));
+  }
+}
+
+static void json_numbers(alb_json *json, const alb_conversion *c) {
+  const struct {
+    const char *key;
+    uint64_t value;
+  } numbers[] = {{"source_bytes", c->source_bytes},
+                 {"bytes", c->size},
+                 {"blob_bytes", c->blob_bytes},
+                 {"parameters", c->parameters},
+                 {"tensors", c->tensors},
+                 {"blobs", c->blobs},
+                 {"layers", c->layers},
+                 {"parameter_sets", c->sets},
+                 {"attention_sets", c->attention_sets},
+                 {"ffn_sets", c->ffn_sets}};
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    alb_json_key(json, numbers[i].key);
+    alb_json_int(json, (int64_t)numbers[i].value);
+  }
+}
+
+static void print_json(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
+                       const alb_conversion *c) {
+  alb_json json = {.file = stdout};
+  alb_json_open(&json, '{');
+  json_texts(&json, cli, source, c);
+  json_numbers(&json, c);
+  alb_json_key(&json, "lossless");
+  alb_json_bool(&json, c->fidelity == ALB_LOSSLESS);
+  alb_json_key(&json, "moved");
+  alb_json_double(&json, total_moved(&c->fold), 6);
+  json_changes(&json, &c->fold);
+  alb_json_key(&json, "unused");
+  alb_json_open(&json, '[');
+  for (size_t i = 0; i < loaded->binding.unused_count; i++) alb_json_text(&json, loaded->binding.unused[i]);
+  alb_json_close(&json, ']');
+  alb_json_close(&json, '}');
+  alb_json_line(&json);
+}
+
+/* ---- the command ---- */
+
+static void print_graph(void *context, const alb_pass *pass, size_t changes, const alb_graph *graph) {
+  const char *wanted = context;
+  if (strcmp(wanted, "all") != 0 && strcmp(wanted, pass->name) != 0) return;
+  fprintf(stderr, "; after %s: %zu changes\n", pass->name, changes);
+  alb_graph_print(graph, stderr);
+}
+
+static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source,
+                          const alb_convert_options *options, alb_loaded *loaded, const char **file) {
+  alb_conversion conversion;
+  ALB_TRY(alb_model_load(diag, source, loaded));
+  alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
+  if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion);
+  if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion);
+  if (status == ALB_OK && !cli->quiet) print_warning(&conversion);
+  if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
+  alb_conversion_free(&conversion);
+  return status;
+}
+
+alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, const char **file) {
+  alb_convert_options options = {0};
+  alb_pass_observer observer = {print_graph, (void *)(uintptr_t)cli->print_after};
+  alb_loaded loaded = {0};
+  if (args->operand_count != 1)
+    return alb_fail(diag, ALB_USAGE, "expected one SOURCE, got %zu (see --help)", args->operand_count);
+  if (!cli->output) return alb_fail(diag, ALB_USAGE, "no output was named: -o OUTPUT");
+  ALB_TRY(read_options(diag, cli, &options));
+  if (cli->print_after && strcmp(cli->print_after, "all") != 0 && !alb_pass_by_name(alb_str_of(cli->print_after))) {
+    return alb_fail(diag, ALB_USAGE, "--print-after: there is no pass \"%s\"", cli->print_after);
+  }
+  if (cli->print_after) options.observer = &observer;
+  *file = cli->output;
+  ALB_TRY(check_output(diag, args->operands[0], cli));
+  *file = args->operands[0];
+  const alb_status status = convert(diag, cli, args->operands[0], &options, &loaded, file);
+  alb_model_unload(&loaded);
+  return status;
+}

@@ -1,0 +1,26 @@
+/* The commands of albert-convert and what they share. */
+#ifndef ALB_CLI_CONVERT_CLI_H
+#define ALB_CLI_CONVERT_CLI_H
+
+#include "cli/args.h"
+
+/* Options of all commands; each command reads its own. Set to zero before parsing. */
+typedef struct alb_convert_cli {
+  const char *output, *share, *groups, *dtype, *task, *print_after, *text, *report;
+  uint64_t budget;
+  size_t threads;
+  double atol; /* < 0: not given */
+  bool share_norms, require_lossless, compress, force, dry_run, json, quiet, no_progress;
+  unsigned verbose;
+} alb_convert_cli;
+
+/* A command: its options and operands. On failure *file is what the message is about (borrowed). */
+typedef alb_status alb_convert_command(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args,
+                                       const char **file);
+
+alb_convert_command alb_cmd_convert, alb_cmd_inspect, alb_cmd_validate;
+
+/* 1234567 -> "1,234,567"; returns out. */
+const char *alb_grouped(uint64_t n, char out[32]);
+
+#endif

@@ -1,0 +1,75 @@
+/* Finding out what a checkpoint holds: equal tensors, equal layers, and what each mode would give. */
+#include "cli/inspect.h"
+
+const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8};
+
+static alb_status find_layers(alb_diag *diag, alb_inspection *out) {
+  alb_tensors tensors = {0};
+  alb_graph graph = {0};
+  const alb_pass_options options = {0};
+  alb_status status = alb_loaded_clone(diag, &out->loaded, &tensors);
+  if (status == ALB_OK) status = alb_loaded_graph(diag, &out->loaded, &tensors, &graph);
+  if (status == ALB_OK) status = alb_passes_run(diag, &graph, "dedup-blobs,roll-layers", &options, NULL);
+  if (status == ALB_OK) status = alb_layer_signature_read(diag, &graph, &out->arena, &out->layers);
+  alb_graph_free(&graph);
+  alb_tensors_free(&tensors);
+  return status;
+}
+
+/* A dry conversion: nothing is computed but sizes. What is not supported has no size. */
+static alb_status find_size(alb_inspection *out, alb_share_mode mode, size_t column) {
+  alb_convert_options options = {.dry_run = true, .sizes_only = true};
+  alb_conversion conversion;
+  alb_diag diag = {0};
+  options.passes.mode = mode;
+  options.passes.dtype = alb_size_dtypes[column];
+  const alb_status status = alb_convert(&diag, &out->loaded, NULL, &options, &conversion);
+  if (status == ALB_OK) {
+    out->sizes[mode][column] = conversion.size;
+    out->lossy[mode] = conversion.fold.lossy;
+  }
+  alb_conversion_free(&conversion);
+  alb_diag_free(&diag);
+  return status == ALB_MEMORY ? status : ALB_OK;
+}
+
+uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t) {
+  const alb_tensors *tensors = &inspection->loaded.tensors;
+  const alb_blob *blob = &tensors->blobs.items[tensors->tensors.items[t].blob];
+  for (uint32_t e = 0; e < t; e++) {
+    const alb_blob *other = &tensors->blobs.items[tensors->tensors.items[e].blob];
+    if (other->dtype == blob->dtype && other->elements == blob->elements && alb_hash_equal(&other->hash, &blob->hash)) {
+      return e;
+    }
+  }
+  return t;
+}
+
+static void count(alb_inspection *out) {
+  const alb_loaded *loaded = &out->loaded;
+  const alb_tensors *source = loaded->alb ? &loaded->tensors : &loaded->source.tensors;
+  for (size_t i = 0; i < source->blobs.count; i++) out->source_bytes += source->blobs.items[i].bytes.n;
+  for (size_t i = 0; i < loaded->source.files.count; i++) out->file_bytes += loaded->source.files.items[i].file.bytes.n;
+  for (uint32_t t = 0; t < loaded->tensors.tensors.count; t++) {
+    const uint32_t blob = loaded->tensors.tensors.items[t].blob;
+    if (alb_inspect_first_equal(out, t) == t) out->parameters += loaded->tensors.blobs.items[blob].elements;
+  }
+}
+
+alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out) {
+  out->path = path;
+  ALB_TRY(alb_model_load(diag, path, &out->loaded));
+  ALB_TRY(find_layers(diag, out));
+  count(out);
+  for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
+    for (size_t column = 0; column < ALB_SIZE_DTYPES; column++) {
+      ALB_TRY(find_size(out, (alb_share_mode)mode, column));
+    }
+  }
+  return ALB_OK;
+}
+
+void alb_inspection_free(alb_inspection *inspection) {
+  alb_model_unload(&inspection->loaded);
+  alb_arena_free(&inspection->arena);
+}

@@ -1,0 +1,32 @@
+/* What inspect finds out about a checkpoint or an .alb file, before anything is converted. */
+#ifndef ALB_CLI_INSPECT_H
+#define ALB_CLI_INSPECT_H
+
+#include "cli/convert_cli.h"
+#include "converter/convert.h"
+#include "passes/layer_signature.h"
+
+enum { ALB_SIZE_DTYPES = 4 };
+extern const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES]; /* the columns of the table of sizes */
+
+/* Start with {0}; alb_inspection_free at the end. */
+typedef struct alb_inspection {
+  const char *path;
+  alb_loaded loaded;
+  alb_arena arena;
+  alb_layer_signature layers;
+  uint64_t sizes[ALB_SHARE_COUNT][ALB_SIZE_DTYPES]; /* of the file in bytes; 0: cannot be made */
+  bool lossy[ALB_SHARE_COUNT];                      /* the mode folds layers that differ */
+  uint64_t source_bytes, file_bytes, parameters;    /* stored numbers, equal tensors counted once */
+} alb_inspection;
+
+alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out);
+void alb_inspection_free(alb_inspection *inspection);
+
+/* The first tensor of the table with the same bytes as tensor t: t itself when there is none. */
+uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
+
+void alb_inspection_print(const alb_inspection *inspection, FILE *out);
+void alb_inspection_json(const alb_inspection *inspection, FILE *out);
+
+#endif

@@ -1,0 +1,104 @@
+/* albert-convert: its commands and options, and the one place where a failure becomes a line and an
+ * exit code. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/convert_cli.h"
+
+enum { CONVERT, INSPECT, VALIDATE, COMMAND_COUNT };
+enum { C = 1u << CONVERT, I = 1u << INSPECT, V = 1u << VALIDATE };
+
+static const alb_command commands[COMMAND_COUNT] = {
+    [CONVERT] = {NULL, "SOURCE -o OUTPUT", "Convert a checkpoint into one compact file."},
+    [INSPECT] = {"inspect", "FILE-OR-DIR", "Say what a checkpoint or an .alb file holds, and what sharing would save."},
+    [VALIDATE] = {"validate", "[SOURCE] MODEL", "Prove a file against its source, or against its golden outputs."},
+};
+
+static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd_inspect, alb_cmd_validate};
+
+#define FIELD(name) offsetof(alb_convert_cli, name)
+
+static const alb_option options[] = {
+    {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C, "FILE", "the file to write; appears whole or not at all"},
+    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C, "none|exact|all|attention|ffn|auto",
+     "layers that use one parameter set; default exact (lossless)"},
+    {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C, "SPEC", "share within groups: 2, or 0-5,6-11; default one group"},
+    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},
+    {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C, NULL,
+     "fold LayerNorms and biases too; default: they stay per layer"},
+    {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C, "f32|f16|bf16|int8|int4",
+     "of matrices and tables; default: f16 or bf16 if the source is, else f32"},
+    {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C, "auto|embed|classify|ner|qa|fill-mask|rerank",
+     "heads to keep; default auto: all"},
+    {"require-lossless", 0, ALB_OPTION_FLAG, FIELD(require_lossless), C, NULL,
+     "refuse to change weights (exit 1, nothing written); default off"},
+    {"compress", 0, ALB_OPTION_FLAG, FIELD(compress), C, NULL, "deflate blobs, for shipping; default off"},
+    {"force", 'f', ALB_OPTION_FLAG, FIELD(force), C, NULL, "replace an existing output; default: refuse it"},
+    {"dry-run", 0, ALB_OPTION_FLAG, FIELD(dry_run), C, NULL, "do everything but write; default off"},
+    {"print-after", 0, ALB_OPTION_TEXT, FIELD(print_after), C, "PASS",
+     "print the graph after a pass, or after \"all\""},
+    {"text", 0, ALB_OPTION_TEXT, FIELD(text), V, "FILE", "texts to run, one a line; default: built-in token ids"},
+    {"atol", 0, ALB_OPTION_NUMBER, FIELD(atol), V, "X",
+     "largest absolute difference allowed; default: by dtype, relative to the largest magnitude"},
+    {"report", 0, ALB_OPTION_TEXT, FIELD(report), V, "OUT.html", "write the comparison as a page; default none"},
+    {"json", 0, ALB_OPTION_FLAG, FIELD(json), C | I | V, NULL, "the report as JSON on standard output; default text"},
+    {"threads", 0, ALB_OPTION_SIZE, FIELD(threads), C | V, "N",
+     "default: the physical cores; never changes the result"},
+    {"quiet", 'q', ALB_OPTION_FLAG, FIELD(quiet), C | I | V, NULL, "no messages but errors; default off"},
+    {"verbose", 'v', ALB_OPTION_COUNT, FIELD(verbose), C | I | V, NULL, "more messages; default off"},
+    {"no-progress", 0, ALB_OPTION_FLAG, FIELD(no_progress), C | I | V, NULL,
+     "no progress on a terminal; default: shown"},
+};
+
+static const alb_program program = {
+    .name = "albert-convert",
+    .about = "Shrink a BERT or ALBERT checkpoint into one compact file, and prove it.",
+    .commands = commands,
+    .command_count = COMMAND_COUNT,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .footer =
+        "Exit codes: 0 done, 1 above tolerance or not lossless, 2 usage, 3 malformed input,\n"
+        "4 not supported, 5 input/output error, 6 out of memory. Manual: albert-convert(1).",
+};
+
+/* A full disk or a closed pipe shows when the last bytes leave. */
+static alb_status flush_output(alb_diag *diag) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return ALB_OK;
+  return alb_fail(diag, ALB_IO, "standard output cannot be written");
+}
+
+static alb_status run_command(alb_diag *diag, int argc, char **argv, const char **file) {
+  alb_convert_cli cli = {.atol = -1};
+  alb_args args;
+  ALB_TRY(alb_args_parse(diag, &program, argc, argv, &cli, &args));
+  if (args.help) {
+    alb_args_help(&program, &args, stdout);
+  } else if (args.version) {
+    printf("albert-convert %s\n", ALB_VERSION_TEXT);
+  } else {
+    ALB_TRY(run[args.command](diag, &cli, &args, file));
+  }
+  *file = NULL;
+  return flush_output(diag);
+}
+
+static void report(const alb_diag *diag, alb_status status, const char *file) {
+  alb_diag line = {0}; /* cleans the file's name for a terminal */
+  (void)alb_fail(&line, status, "albert-convert: %s%s%s", file ? file : "", file ? ": " : "",
+                 alb_diag_text(diag, status));
+  fprintf(stderr, "%s\n", alb_diag_text(&line, status));
+  alb_diag_free(&line);
+}
+
+int main(int argc, char **argv) {
+  alb_diag diag = {0};
+  const char *file = NULL;
+  (void)signal(SIGPIPE, SIG_IGN);
+  (void)signal(SIGXFSZ, SIG_IGN);
+  const alb_status status = run_command(&diag, argc, argv, &file);
+  if (status != ALB_OK) report(&diag, status, file);
+  alb_diag_free(&diag);
+  return alb_status_exit_code(status);
+}

@@ -1,0 +1,24 @@
+# The one table of instruction sets: the end of a kernel file's name gives its compile flags.
+set(ALB_ISA_TABLE
+  "avx2|-mavx2 -mfma -mf16c"
+  "avx512|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma"
+  "avxvnni|-mavx2 -mfma -mavxvnni"
+  "vnni|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma"
+  "amx|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mamx-tile -mamx-int8 -mamx-bf16")
+
+function(alb_isa_flags target)
+  get_target_property(sources ${target} SOURCES)
+  if(NOT sources)
+    return()
+  endif()
+  foreach(row IN LISTS ALB_ISA_TABLE)
+    string(REPLACE "|" ";" cells ${row})
+    list(GET cells 0 suffix)
+    list(GET cells 1 flags)
+    foreach(source IN LISTS sources)
+      if(source MATCHES "_${suffix}\\.c$")
+        set_property(SOURCE ${source} APPEND_STRING PROPERTY COMPILE_FLAGS " ${flags}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()

@@ -1,0 +1,166 @@
+/* The conversion as one straight line: build, prove, pass, emit. */
+#include "converter/convert.h"
+
+#include "converter/golden.h"
+#include "converter/package.h"
+#include "converter/settings.h"
+#include "passes/layer_table.h"
+
+typedef struct job {
+  alb_diag *diag;
+  alb_loaded *loaded;
+  const alb_convert_options *options;
+  alb_arena arena;
+  alb_tensors tensors; /* a copy: passes change it */
+  alb_graph graph;
+  alb_package package;
+  alb_emission emission;
+} job;
+
+const char *alb_fidelity_name(alb_fidelity fidelity) {
+  static const char *const names[] = {"LOSSLESS", "ROUNDED", "LOSSY"};
+  return names[fidelity];
+}
+
+alb_dtype alb_default_dtype(const alb_loaded *loaded) {
+  alb_dtype found = ALB_DTYPE_NONE;
+  for (size_t i = 0; i < loaded->tensors.tensors.count; i++) {
+    const alb_tensor *t = &loaded->tensors.tensors.items[i];
+    if (t->rank != 2) continue;
+    if (found != ALB_DTYPE_NONE && found != t->dtype) return ALB_F32;
+    found = t->dtype;
+  }
+  return found == ALB_F16 || found == ALB_BF16 || found == ALB_I8 ? found : ALB_F32;
+}
+
+static void drop_function(alb_graph *graph, const char *name) {
+  const uint32_t id = alb_graph_find(graph, name);
+  if (id == ALB_NONE) return;
+  alb_vec_free(&graph->functions.items[id].nodes);
+  graph->functions.count--;
+  memmove(&graph->functions.items[id], &graph->functions.items[id + 1],
+          (graph->functions.count - id) * sizeof *graph->functions.items);
+}
+
+/* Which heads a task keeps: one line each. Heads stand behind the encoder and nobody calls them. */
+static alb_status select_task(job *c) {
+  static const struct {
+    const char *task, *dropped[2];
+  } tasks[] = {{"auto", {NULL}}, {"embed", {ALB_FN_POOLER, ALB_FN_MLM}}, {"fill-mask", {ALB_FN_POOLER, NULL}}};
+  const char *task = c->options->task ? c->options->task : "auto";
+  for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+    if (strcmp(task, tasks[i].task) != 0) continue;
+    for (size_t k = 0; k < 2 && tasks[i].dropped[k]; k++) drop_function(&c->graph, tasks[i].dropped[k]);
+    c->package.task = strcmp(task, "auto") == 0 ? c->loaded->task : tasks[i].task;
+    if (strcmp(c->package.task, "fill-mask") != 0 || alb_graph_find(&c->graph, ALB_FN_MLM) != ALB_NONE) return ALB_OK;
+    return alb_fail(c->diag, ALB_MISSING, "--task fill-mask: the source has no masked-language head");
+  }
+  return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s is not supported yet (supported: auto, embed, fill-mask)", task);
+}
+
+/* True when some stored matrix or vector would be narrower than in the source. */
+static bool rounds(const job *c, alb_dtype dtype) {
+  for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
+    const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
+    const alb_dtype stored = t->rank == 2 ? dtype : ALB_F32;
+    if (stored == t->dtype || (stored == ALB_F32 && t->dtype != ALB_F64)) continue;
+    return true;
+  }
+  return false;
+}
+
+static alb_status check_fidelity(const job *c, alb_dtype dtype, alb_conversion *out) {
+  out->fidelity = out->fold.lossy ? ALB_FOLDED : rounds(c, dtype) ? ALB_ROUNDED : ALB_LOSSLESS;
+  if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
+  if (out->fidelity == ALB_FOLDED) {
+    return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
+                    alb_share_info(c->options->passes.mode)->name);
+  }
+  return alb_fail(c->diag, ALB_LOSSY, "not lossless: --dtype %s would round the weights; nothing was written",
+                  alb_dtype_name(dtype));
+}
+
+static alb_status run_passes(job *c, alb_conversion *out) {
+  alb_pass_options passes = c->options->passes;
+  passes.dtype = passes.dtype ? passes.dtype : alb_default_dtype(c->loaded);
+  passes.report = &out->fold;
+  if (passes.dtype != ALB_I8 && alb_default_dtype(c->loaded) == ALB_I8) {
+    return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is int8 already: --dtype %s is not supported",
+                    alb_dtype_name(passes.dtype));
+  }
+  c->package.dtype = out->dtype = alb_dtype_name(passes.dtype);
+  c->package.share = out->share = alb_share_info(passes.mode)->name;
+  ALB_TRY(alb_passes_run(c->diag, &c->graph, alb_pipeline(passes.mode), &passes, c->options->observer));
+  return check_fidelity(c, passes.dtype, out);
+}
+
+/* The source's own outputs; those that an .alb file carries are of its first source, and stay. */
+static alb_status take_golden(job *c) {
+  const alb_loaded *loaded = c->loaded;
+  if (!loaded->alb) {
+    return alb_golden_make(c->diag, &c->arena, &loaded->spec.config, &c->graph, c->options->sizes_only,
+                           &c->package.golden, &c->package.golden_count);
+  }
+  return alb_golden_select(c->diag, &c->arena, alb_reader_manifest(loaded->alb), &c->graph, &c->package.golden,
+                           &c->package.golden_count);
+}
+
+static alb_status convert(job *c, const char *output, alb_conversion *out) {
+  const alb_convert_options *o = c->options;
+  alb_loaded *loaded = c->loaded;
+  ALB_TRY(alb_loaded_clone(c->diag, loaded, &c->tensors));
+  ALB_TRY(alb_loaded_graph(c->diag, loaded, &c->tensors, &c->graph));
+  ALB_TRY(select_task(c));
+  c->package.config = &loaded->spec.config;
+  c->package.graph = &c->graph;
+  ALB_TRY(take_golden(c)); /* before any pass has changed the graph */
+  ALB_TRY(run_passes(c, out));
+  ALB_TRY(alb_settings_fill(c->diag, &c->arena, loaded, o, &out->fold, &c->package));
+  ALB_TRY(alb_emit_prepare(c->diag, &c->arena, &c->package, &c->emission));
+  ALB_TRY(alb_emit_size(c->diag, &c->emission, &out->size));
+  if (o->dry_run) return ALB_OK;
+  return alb_emit_write(c->diag, &c->emission, output, o->replace, o->compress, &out->size);
+}
+
+static alb_status count_sets(job *c, alb_conversion *out) {
+  alb_layer_table table;
+  ALB_TRY(alb_layer_table_read(c->diag, &c->graph, &c->arena, &table));
+  out->sets = alb_layer_table_sets(&table);
+  out->attention_sets = alb_layer_table_block_sets(&table, false);
+  out->ffn_sets = alb_layer_table_block_sets(&table, true);
+  return ALB_OK;
+}
+
+static void fill_report(const job *c, alb_conversion *out) {
+  const alb_loaded *loaded = c->loaded;
+  out->architecture = loaded->spec.config.architecture;
+  out->task = c->package.task;
+  const alb_tensors *source = loaded->alb ? &loaded->tensors : &loaded->source.tensors;
+  out->source_tensors = source->tensors.count;
+  for (size_t i = 0; i < source->blobs.count; i++) out->source_bytes += source->blobs.items[i].bytes.n;
+  out->layers = loaded->spec.config.layers;
+  out->tensors = c->emission.tensor_count;
+  out->blobs = c->emission.blob_count;
+  out->blob_bytes = c->emission.blob_bytes;
+  for (size_t i = 0; i < c->emission.blob_count; i++) {
+    const alb_blob *blob = &c->tensors.blobs.items[c->emission.blobs[i]];
+    if (blob->kind != ALB_BLOB_SCALE) out->parameters += blob->elements;
+  }
+}
+
+alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, const alb_convert_options *options,
+                       alb_conversion *out) {
+  job c = {.diag = diag, .loaded = loaded, .options = options};
+  *out = (alb_conversion){0};
+  alb_status status = convert(&c, output, out);
+  if (status == ALB_OK) status = count_sets(&c, out);
+  if (status == ALB_OK) fill_report(&c, out);
+  alb_graph_free(&c.graph);
+  alb_tensors_free(&c.tensors);
+  alb_arena_free(&c.arena);
+  return status;
+}
+
+void alb_conversion_free(alb_conversion *conversion) {
+  alb_vec_free(&conversion->fold.changes);
+}

@@ -1,0 +1,48 @@
+/* A conversion: from a source to an .alb file, or to a report of what the file would be. */
+#ifndef ALB_CONVERTER_CONVERT_H
+#define ALB_CONVERTER_CONVERT_H
+
+#include "converter/model_load.h"
+#include "passes/pass.h"
+
+/* Zero means default everywhere. */
+typedef struct alb_convert_options {
+  alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own, see alb_default_dtype) */
+  const char *task;                  /* default "auto": keep every head that the source has */
+  bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
+  bool compress;                     /* default false */
+  bool replace;                      /* an existing output; default false */
+  bool dry_run;                      /* write nothing; default false */
+  bool sizes_only;                   /* with dry_run: do not run the source for golden outputs; default false */
+  const alb_pass_observer *observer; /* default NULL */
+} alb_convert_options;
+
+/* How true the result is to the source's weights. */
+typedef enum alb_fidelity { ALB_LOSSLESS, ALB_ROUNDED, ALB_FOLDED } alb_fidelity;
+
+/* What a conversion did. alb_conversion_free at the end. */
+typedef struct alb_conversion {
+  const char *architecture, *task, *dtype, *share; /* borrowed from the loaded model or static */
+  uint64_t source_bytes;                           /* of the weights, as the source stores them */
+  uint64_t size;                                   /* of the file, to the byte; before compression in a dry run */
+  uint64_t parameters;                             /* stored numbers: weights, biases, norms */
+  uint64_t blob_bytes;
+  size_t source_tensors, tensors, blobs;
+  size_t layers, sets;             /* different parameter sets, biases and norms included */
+  size_t attention_sets, ffn_sets; /* different sets of matrices in these blocks */
+  alb_fidelity fidelity;
+  alb_fold_report fold;
+} alb_conversion;
+
+/* The dtype of a source's matrices and tables when all are f16 or all are bf16, else f32. */
+alb_dtype alb_default_dtype(const alb_loaded *loaded);
+
+/* Converts a loaded model, which stays as it was. With dry_run, output may be NULL. */
+alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, const alb_convert_options *options,
+                       alb_conversion *out);
+void alb_conversion_free(alb_conversion *conversion);
+
+/* "LOSSLESS", "ROUNDED (f32 to int8)" ...: one word for people and programs. */
+const char *alb_fidelity_name(alb_fidelity fidelity);
+
+#endif

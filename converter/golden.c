@@ -1,0 +1,143 @@
+/* Golden outputs: a few inputs with what the source gives for them. */
+#include "converter/golden.h"
+
+#include "graph/interpret.h"
+
+/* What is kept of each function; rows of the output, 0: all of them. */
+static const struct {
+  const char *function;
+  size_t rows;
+} kept[] = {{ALB_FN_EMBED, 0}, {ALB_FN_POOLER, 0}, {ALB_FN_MLM, 1}};
+
+enum { KEPT_COUNT = sizeof kept / sizeof kept[0] };
+
+size_t alb_builtin_ids(const alb_encoder_config *config, uint64_t seed, size_t length, int32_t *ids,
+                       int32_t *type_ids) {
+  const size_t room = config->max_positions - config->position_offset;
+  uint64_t state = 1 + seed;
+  if (length > room) length = room;
+  for (size_t t = 0; t < length; t++) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    ids[t] = (int32_t)((state >> 33) % config->vocab);
+    type_ids[t] = 2 * t >= length ? (int32_t)config->type_vocab - 1 : 0;
+  }
+  return length;
+}
+
+typedef struct maker {
+  alb_diag *diag;
+  alb_arena *arena;
+  const alb_encoder_config *config;
+  const alb_graph *graph;
+  bool sizes_only;
+} maker;
+
+static alb_status no_memory(const maker *m) {
+  return alb_fail_memory(m->diag, 0, "golden outputs");
+}
+
+/* Appends the first `rows` rows of an array (values NULL: zeros). */
+static alb_status keep(const maker *m, Alb__Golden *golden, const char *function, size_t rows, size_t width,
+                       const float *values) {
+  Alb__GoldenOutput *out = ALB_NEW(m->arena, Alb__GoldenOutput);
+  if (!out) return no_memory(m);
+  alb__golden_output__init(out);
+  out->function = (char *)(uintptr_t)function;
+  out->dims = ALB_NEW_ARRAY(m->arena, uint64_t, 2);
+  out->values.len = rows * width * sizeof *values;
+  out->values.data = alb_arena_alloc(m->arena, out->values.len);
+  if (!out->dims || !out->values.data) return no_memory(m);
+  out->n_dims = 2;
+  out->dims[0] = rows;
+  out->dims[1] = width;
+  if (values) memcpy(out->values.data, values, out->values.len);
+  golden->outputs[golden->n_outputs++] = out;
+  return ALB_OK;
+}
+
+static alb_status keep_sizes(const maker *m, Alb__Golden *golden) {
+  ALB_TRY(keep(m, golden, ALB_FN_ENCODER, golden->n_ids, m->config->hidden, NULL));
+  for (size_t i = 0; i < KEPT_COUNT; i++) {
+    if (alb_graph_find(m->graph, kept[i].function) == ALB_NONE) continue;
+    const bool mlm = strcmp(kept[i].function, ALB_FN_MLM) == 0;
+    ALB_TRY(keep(m, golden, kept[i].function, 1, mlm ? m->config->vocab : m->config->hidden, NULL));
+  }
+  return ALB_OK;
+}
+
+static alb_status run_head(const maker *m, const alb_sequences *batch, alb_array hidden, size_t which,
+                           Alb__Golden *golden) {
+  const uint32_t function = alb_graph_find(m->graph, kept[which].function);
+  alb_array out = {0};
+  if (function == ALB_NONE) return ALB_OK;
+  if (kept[which].rows && hidden.rows > kept[which].rows) hidden.rows = kept[which].rows;
+  ALB_TRY(alb_interpret(m->diag, m->graph, function, batch, &hidden, NULL, &out));
+  const alb_status status = keep(m, golden, kept[which].function, out.rows, out.width, out.f32);
+  alb_array_free(&out);
+  return status;
+}
+
+static alb_status run(const maker *m, const alb_sequences *batch, Alb__Golden *golden) {
+  alb_array hidden = {0};
+  ALB_TRY(alb_interpret_encoder(m->diag, m->graph, batch, NULL, &hidden));
+  alb_status status = keep(m, golden, ALB_FN_ENCODER, hidden.rows, hidden.width, hidden.f32);
+  for (size_t i = 0; status == ALB_OK && i < KEPT_COUNT; i++) status = run_head(m, batch, hidden, i, golden);
+  alb_array_free(&hidden);
+  return status;
+}
+
+static alb_status make(const maker *m, size_t i, Alb__Golden **out) {
+  int32_t ids[ALB_GOLDEN_LONGEST], type_ids[ALB_GOLDEN_LONGEST], positions[ALB_GOLDEN_LONGEST];
+  Alb__Golden *golden = *out = ALB_NEW(m->arena, Alb__Golden);
+  if (!golden) return no_memory(m);
+  alb__golden__init(golden);
+  static const size_t lengths[ALB_GOLDEN_COUNT] = {ALB_GOLDEN_LONGEST, 5, 2};
+  const size_t length = alb_builtin_ids(m->config, i, lengths[i], ids, type_ids);
+  golden->ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
+  golden->type_ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
+  golden->outputs = ALB_NEW_ARRAY(m->arena, Alb__GoldenOutput *, KEPT_COUNT + 1);
+  if (!golden->ids || !golden->type_ids || !golden->outputs) return no_memory(m);
+  golden->n_ids = golden->n_type_ids = length;
+  for (size_t t = 0; t < length; t++) {
+    golden->ids[t] = (uint32_t)ids[t];
+    golden->type_ids[t] = (uint32_t)type_ids[t];
+    positions[t] = (int32_t)(t + m->config->position_offset);
+  }
+  const uint32_t count = (uint32_t)length;
+  const alb_sequences batch = {1, length, &count, ids, type_ids, positions};
+  return m->sizes_only ? keep_sizes(m, golden) : run(m, &batch, golden);
+}
+
+alb_status alb_golden_make(alb_diag *diag, alb_arena *arena, const alb_encoder_config *config, const alb_graph *graph,
+                           bool sizes_only, Alb__Golden ***golden, size_t *count) {
+  const maker m = {diag, arena, config, graph, sizes_only};
+  *golden = ALB_NEW_ARRAY(arena, Alb__Golden *, ALB_GOLDEN_COUNT);
+  if (!*golden) return no_memory(&m);
+  for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) ALB_TRY(make(&m, i, &(*golden)[i]));
+  *count = ALB_GOLDEN_COUNT;
+  return ALB_OK;
+}
+
+static alb_status select_outputs(alb_diag *diag, alb_arena *arena, const Alb__Golden *from, const alb_graph *graph,
+                                 Alb__Golden *to) {
+  *to = *from;
+  to->n_outputs = 0;
+  to->outputs = ALB_NEW_ARRAY(arena, Alb__GoldenOutput *, from->n_outputs);
+  if (!to->outputs) return alb_fail_memory(diag, from->n_outputs * sizeof *to->outputs, "golden outputs");
+  for (size_t i = 0; i < from->n_outputs; i++) {
+    if (alb_graph_find(graph, from->outputs[i]->function) != ALB_NONE) to->outputs[to->n_outputs++] = from->outputs[i];
+  }
+  return ALB_OK;
+}
+
+alb_status alb_golden_select(alb_diag *diag, alb_arena *arena, const Alb__Manifest *manifest, const alb_graph *graph,
+                             Alb__Golden ***golden, size_t *count) {
+  *golden = ALB_NEW_ARRAY(arena, Alb__Golden *, manifest->n_golden);
+  if (!*golden) return alb_fail_memory(diag, manifest->n_golden * sizeof **golden, "golden outputs");
+  for (*count = 0; *count < manifest->n_golden; ++*count) {
+    Alb__Golden *copy = (*golden)[*count] = ALB_NEW(arena, Alb__Golden);
+    if (!copy) return alb_fail_memory(diag, sizeof *copy, "golden outputs");
+    ALB_TRY(select_outputs(diag, arena, manifest->golden[*count], graph, copy));
+  }
+  return ALB_OK;
+}

@@ -1,0 +1,82 @@
+/* A source model, read and bound. */
+#include "converter/model_load.h"
+
+#include <stdio.h>
+
+#include "converter/import_alb.h"
+#include "graph/build_encoder.h"
+
+/* The label of a class, or NULL. */
+static const char *label_of(const json_t *labels, size_t id) {
+  char key[24];
+  (void)snprintf(key, sizeof key, "%zu", id);
+  const json_t *label = json_object_get(labels, key);
+  const char *text = json_string_value(label);
+  return text && strlen(text) == json_string_length(label) ? text : NULL;
+}
+
+/* id2label {"0": "NEG", "1": "POS"}, in any order: kept in the order of the numbers when they are 0 .. n-1.
+ * transformers writes LABEL_0 ... for models without classes, which is kept too. */
+static alb_status read_labels(alb_diag *diag, alb_loaded *out) {
+  const json_t *labels = json_object_get(out->source.config, "id2label");
+  const size_t count = json_object_size(labels);
+  out->labels = ALB_NEW_ARRAY(&out->arena, char *, count);
+  if (!out->labels) return alb_fail_memory(diag, count * sizeof(char *), "labels");
+  for (size_t i = 0; i < count; i++) {
+    const char *text = label_of(labels, i);
+    if (!text) return ALB_OK;
+    out->labels[i] = alb_arena_strdup(&out->arena, alb_str_of(text));
+    if (!out->labels[i]) return alb_fail_memory(diag, strlen(text), "a label");
+  }
+  out->label_count = count;
+  return ALB_OK;
+}
+
+/* The longest input: what sentence-transformers says, else what the tokenizer says, at most the positions. */
+static alb_status read_vocab(alb_diag *diag, alb_loaded *out) {
+  const alb_encoder_config *config = &out->spec.config;
+  size_t longest = config->max_positions - config->position_offset;
+  if (out->sentence.max_length && out->sentence.max_length < longest) longest = out->sentence.max_length;
+  const alb_vocab_options options = {.rows = config->vocab, .max_length = longest};
+  return alb_vocab_import(diag, &out->source, &out->arena, &options, &out->vocab);
+}
+
+static alb_status load_checkpoint(alb_diag *diag, const char *path, alb_loaded *out) {
+  ALB_TRY(alb_source_open(diag, path, &out->source));
+  if (!out->source.config) return alb_fail(diag, ALB_MISSING, "no config.json beside the weights");
+  ALB_TRY(alb_config_read(diag, out->source.config, &out->config));
+  ALB_TRY(alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding));
+  ALB_TRY(alb_sentence_read(diag, &out->arena, &out->source, &out->sentence));
+  ALB_TRY(read_labels(diag, out));
+  out->spec.pooling = out->sentence.pooling;
+  out->spec.normalize = out->sentence.normalize;
+  out->task = out->spec.global[ALB_ROLE_MLM_DENSE_W] == ALB_NO_TENSOR ? "embed" : "fill-mask";
+  return read_vocab(diag, out);
+}
+
+alb_status alb_model_load(alb_diag *diag, const char *path, alb_loaded *out) {
+  return alb_is_alb(path) ? alb_import_open(diag, path, out) : load_checkpoint(diag, path, out);
+}
+
+alb_status alb_loaded_clone(alb_diag *diag, alb_loaded *loaded, alb_tensors *tensors) {
+  alb_hash128 hash;
+  for (uint32_t b = 0; b < loaded->tensors.blobs.count; b++) {
+    ALB_TRY(alb_blob_hash(diag, &loaded->tensors, b, &hash));
+  }
+  return alb_tensors_clone(diag, &loaded->tensors, tensors);
+}
+
+alb_status alb_loaded_graph(alb_diag *diag, const alb_loaded *loaded, alb_tensors *tensors, alb_graph *graph) {
+  alb_model_spec spec = loaded->spec;
+  spec.tensors = tensors;
+  graph->tensors = tensors;
+  return loaded->alb ? alb_import_graph(diag, loaded, graph) : alb_build_encoder(diag, &spec, graph);
+}
+
+void alb_model_unload(alb_loaded *loaded) {
+  alb_reader_close(loaded->alb);
+  alb_source_free(&loaded->source);
+  alb_tensors_free(&loaded->tensors);
+  alb_arena_free(&loaded->arena);
+  *loaded = (alb_loaded){0};
+}

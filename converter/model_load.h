@@ -1,0 +1,38 @@
+/* A source model, read and bound: all that a conversion, an inspection or a validation starts from. */
+#ifndef ALB_CONVERTER_MODEL_LOAD_H
+#define ALB_CONVERTER_MODEL_LOAD_H
+
+#include "converter/bind_roles.h"
+#include "converter/sentence.h"
+#include "converter/vocab.h"
+#include "format/reader.h"
+#include "graph/ir.h"
+
+/* Start with {0}; alb_model_unload at the end, also after a failed load. */
+typedef struct alb_loaded {
+  alb_arena arena;
+  alb_source source;
+  alb_source_config config;
+  alb_tensors tensors; /* canonical names over the source's bytes */
+  alb_model_spec spec;
+  alb_binding binding;
+  alb_sentence sentence;
+  char **labels; /* of config.json's id2label; empty when they say nothing */
+  size_t label_count;
+  const char *task; /* "fill-mask" when there is an MLM head, else "embed" */
+  alb_vocab vocab;  /* vocab.tokenizer NULL: the source has none */
+  alb_reader *alb;  /* the source is an .alb file: no roles, no source tensors; else NULL */
+} alb_loaded;
+
+alb_status alb_model_load(alb_diag *diag, const char *path, alb_loaded *out);
+
+/* The graph of the model as its source has it, over `tensors`, a clone of loaded->tensors; nothing
+ * shared but what the source shares. Into an empty graph. */
+alb_status alb_loaded_graph(alb_diag *diag, const alb_loaded *loaded, alb_tensors *tensors, alb_graph *graph);
+
+/* Clones the tensors, with their hashes, so that passes may change them. */
+alb_status alb_loaded_clone(alb_diag *diag, alb_loaded *loaded, alb_tensors *tensors);
+
+void alb_model_unload(alb_loaded *loaded);
+
+#endif

@@ -1,0 +1,211 @@
+/* The bytes of blobs: how each recipe makes them. Recipes nest at most MAX_DEPTH deep; no file can
+ * make one, passes do. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "graph/tensors.h"
+
+enum { MAX_DEPTH = 8, BLOCK = 4096 };
+
+typedef struct maker {
+  alb_diag *diag;
+  const alb_tensors *table;
+  int depth;
+} maker;
+
+static alb_status make(const maker *m, uint32_t id, void *out);
+
+static const alb_blob *blob_at(const maker *m, uint32_t id) {
+  return &m->table->blobs.items[id];
+}
+
+/* The blobs of a graph's text have none. */
+static alb_status check_bytes(const maker *m, const alb_blob *blob) {
+  if (blob->bytes.p || !blob->elements) return ALB_OK;
+  return alb_fail(m->diag, ALB_INTERNAL, "a source blob has no bytes");
+}
+
+/* A blob's bytes for a moment: the source's own, or made in *owned (to be freed). */
+static alb_status borrow(const maker *m, uint32_t id, const void **bytes, void **owned) {
+  const alb_blob *blob = blob_at(m, id);
+  *owned = NULL;
+  *bytes = blob->bytes.p;
+  if (blob->kind == ALB_BLOB_BYTES) return check_bytes(m, blob);
+  const uint64_t size = alb_blob_bytes(m->table, id);
+  *owned = malloc(size ? (size_t)size : 1);
+  if (!*owned) return alb_fail_memory(m->diag, (size_t)size, "a blob");
+  *bytes = *owned;
+  const maker inner = {m->diag, m->table, m->depth + 1};
+  return make(&inner, id, *owned);
+}
+
+/* Ends a borrowing: frees what was made, gives the pages of a mapped source back. */
+static void give_back(const maker *m, uint32_t id, void *owned) {
+  free(owned);
+  if (!owned && m->table->mapped) alb_file_release(blob_at(m, id)->bytes);
+}
+
+static alb_status make_bytes(const maker *m, const alb_blob *blob, void *out) {
+  ALB_TRY(check_bytes(m, blob));
+  if (blob->bytes.n) memcpy(out, blob->bytes.p, blob->bytes.n);
+  if (m->table->mapped) alb_file_release(blob->bytes);
+  return ALB_OK;
+}
+
+static alb_status make_cast(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  const alb_dtype from = blob_at(m, blob->inputs[0])->dtype;
+  const size_t from_step = alb_dtype_bytes(from), to_step = alb_dtype_bytes(blob->dtype);
+  alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  float block[BLOCK];
+  for (uint64_t i = 0; status == ALB_OK && i < blob->elements; i += BLOCK) {
+    const size_t n = blob->elements - i < BLOCK ? (size_t)(blob->elements - i) : BLOCK;
+    const bool done = alb_to_f32(from, (const uint8_t *)bytes + i * from_step, n, block) &&
+                      alb_from_f32(blob->dtype, block, n, (uint8_t *)out + i * to_step);
+    if (!done) status = alb_fail(m->diag, ALB_INTERNAL, "cast between types that are not floats");
+  }
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
+static alb_status make_concat(const maker *m, const alb_blob *blob, void *out) {
+  uint8_t *p = out;
+  for (size_t i = 0; i < blob->input_count; i++) {
+    const maker inner = {m->diag, m->table, m->depth + 1};
+    ALB_TRY(make(&inner, blob->inputs[i], p));
+    p += alb_blob_bytes(m->table, blob->inputs[i]);
+  }
+  return ALB_OK;
+}
+
+static alb_status make_copy(const maker *m, const alb_blob *blob, void *out) {
+  const maker inner = {m->diag, m->table, m->depth + 1};
+  return make(&inner, blob->inputs[0], out);
+}
+
+/* Adds one block of every input in f64 and divides: only source blobs are read, so no copies. */
+static alb_status mean_block(const maker *m, const alb_blob *blob, uint64_t first, size_t n, float *out) {
+  double sums[BLOCK] = {0};
+  float block[BLOCK];
+  for (size_t i = 0; i < blob->input_count; i++) {
+    const alb_blob *input = blob_at(m, blob->inputs[i]);
+    const uint8_t *p = input->bytes.p + first * alb_dtype_bytes(input->dtype);
+    if (!alb_to_f32(input->dtype, p, n, block))
+      return alb_fail(m->diag, ALB_INTERNAL, "mean of a type that is not float");
+    for (size_t k = 0; k < n; k++) sums[k] += (double)block[k];
+  }
+  for (size_t k = 0; k < n; k++) out[k] = (float)(sums[k] / (double)blob->input_count);
+  return ALB_OK;
+}
+
+/* f32, whatever the inputs are; the inputs must be source blobs. */
+static alb_status make_mean(const maker *m, const alb_blob *blob, void *out) {
+  for (size_t i = 0; i < blob->input_count; i++) {
+    if (!blob_at(m, blob->inputs[i])->bytes.p) return alb_fail(m->diag, ALB_INTERNAL, "mean of a blob without bytes");
+  }
+  for (uint64_t i = 0; i < blob->elements; i += BLOCK) {
+    const size_t n = blob->elements - i < BLOCK ? (size_t)(blob->elements - i) : BLOCK;
+    ALB_TRY(mean_block(m, blob, i, n, (float *)out + i));
+  }
+  for (size_t i = 0; i < blob->input_count; i++) give_back(m, blob->inputs[i], NULL);
+  return ALB_OK;
+}
+
+static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  const size_t step = alb_dtype_bytes(blob->dtype);
+  const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r++) {
+    for (uint64_t c = 0; c < blob->columns; c++) {
+      memcpy((uint8_t *)out + (c * blob->rows + r) * step, (const uint8_t *)bytes + (r * blob->columns + c) * step,
+             step);
+    }
+  }
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
+/* scale = max|row| / 127; 1 for a row of zeros, so that no reader divides or multiplies by 0. */
+static float row_scale(const float *row, uint64_t columns) {
+  float highest = 0;
+  for (uint64_t c = 0; c < columns; c++) highest = fmaxf(highest, fabsf(row[c]));
+  const float scale = highest / 127.0f;
+  return scale > 0 ? scale : 1.0f;
+}
+
+static void quantize_row(const float *row, uint64_t columns, int8_t *out) {
+  const float scale = row_scale(row, columns);
+  for (uint64_t c = 0; c < columns; c++) {
+    const float q = rintf(row[c] / scale);
+    out[c] = (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q);
+  }
+}
+
+/* QUANT (out: int8) and SCALE (out: f32) of inputs[0], a row at a time. */
+static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  const alb_dtype from = blob_at(m, blob->inputs[0])->dtype;
+  const size_t step = alb_dtype_bytes(from);
+  float *row = malloc((blob->columns ? (size_t)blob->columns : 1) * sizeof *row);
+  alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  if (!row) status = alb_fail_memory(m->diag, (size_t)blob->columns * sizeof *row, "a row");
+  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r++) {
+    if (!alb_to_f32(from, (const uint8_t *)bytes + r * blob->columns * step, (size_t)blob->columns, row)) {
+      status = alb_fail(m->diag, ALB_INTERNAL, "quantising a type that is not float");
+    } else if (blob->kind == ALB_BLOB_QUANT) {
+      quantize_row(row, blob->columns, (int8_t *)out + r * blob->columns);
+    } else {
+      ((float *)out)[r] = row_scale(row, blob->columns);
+    }
+  }
+  free(row);
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
+static alb_status make(const maker *m, uint32_t id, void *out) {
+  static alb_status (*const makers[ALB_BLOB_KIND_COUNT])(const maker *, const alb_blob *, void *) = {
+      [ALB_BLOB_BYTES] = make_bytes, [ALB_BLOB_CAST] = make_cast,           [ALB_BLOB_CONCAT] = make_concat,
+      [ALB_BLOB_MEAN] = make_mean,   [ALB_BLOB_TRANSPOSE] = make_transpose, [ALB_BLOB_QUANT] = make_quant,
+      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,
+  };
+  if (m->depth > MAX_DEPTH) return alb_fail(m->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
+  return makers[blob_at(m, id)->kind](m, blob_at(m, id), out);
+}
+
+alb_status alb_blob_materialize(alb_diag *diag, const alb_tensors *table, uint32_t blob, void *out) {
+  const maker m = {diag, table, 0};
+  return make(&m, blob, out);
+}
+
+alb_status alb_blob_f32(alb_diag *diag, const alb_tensors *table, uint32_t blob, float *out) {
+  const maker m = {diag, table, 0};
+  const alb_blob cast = {.kind = ALB_BLOB_CAST,
+                         .dtype = ALB_F32,
+                         .elements = table->blobs.items[blob].elements,
+                         .inputs = &blob,
+                         .input_count = 1};
+  return make_cast(&m, &cast, out);
+}
+
+alb_status alb_blob_hash(alb_diag *diag, alb_tensors *table, uint32_t blob, alb_hash128 *hash) {
+  alb_blob *b = &table->blobs.items[blob];
+  if (!b->hashed) {
+    const maker m = {diag, table, 0};
+    const void *bytes;
+    void *owned;
+    const alb_status status = borrow(&m, blob, &bytes, &owned);
+    if (status == ALB_OK) b->hash = alb_hash_bytes((alb_span){bytes, (size_t)alb_blob_bytes(table, blob)});
+    b->hashed = status == ALB_OK;
+    if (table->mapped && b->kind == ALB_BLOB_BYTES) alb_file_release(b->bytes);
+    free(owned);
+    ALB_TRY(status);
+  }
+  *hash = b->hash;
+  return ALB_OK;
+}

@@ -1,0 +1,141 @@
+/* The tensor table: blobs, views of them, and recipes for new ones. */
+#include "graph/tensors.h"
+
+#include <stdlib.h>
+
+#include "base/checked.h"
+
+alb_status alb_shape_elements(alb_diag *diag, size_t rank, const uint64_t *dims, uint64_t *elements) {
+  if (rank > ALB_MAX_RANK) return alb_fail(diag, ALB_LIMIT, "rank %zu is above the limit of %d", rank, ALB_MAX_RANK);
+  for (size_t i = 0; i < rank; i++) {
+    if (dims[i] > ALB_MAX_DIM) {
+      return alb_fail(diag, ALB_LIMIT, "dimension %zu is %llu, the limit is 2^48", i, (unsigned long long)dims[i]);
+    }
+  }
+  *elements = 1;
+  for (size_t i = 0; i < rank; i++) {
+    if (__builtin_mul_overflow(*elements, dims[i], elements)) {
+      return alb_fail(diag, ALB_OVERFLOW, "number of elements overflows at dimension %zu", i);
+    }
+  }
+  return ALB_OK;
+}
+
+static alb_status push_blob(alb_diag *diag, alb_tensors *table, const alb_blob *blob, uint32_t *id) {
+  if (table->blobs.count >= ALB_NO_BLOB) return alb_fail(diag, ALB_LIMIT, "too many blobs");
+  if (!alb_vec_push(&table->blobs, *blob)) return alb_fail_memory(diag, sizeof *blob, "a blob");
+  *id = (uint32_t)(table->blobs.count - 1);
+  return ALB_OK;
+}
+
+static alb_status push_tensor(alb_diag *diag, alb_tensors *table, alb_tensor tensor, alb_str name, uint32_t *id) {
+  const char *copy = alb_arena_strdup(&table->arena, name);
+  size_t index;
+  bool inserted;
+  if (!copy) return alb_fail_memory(diag, name.n, "a tensor name");
+  tensor.name = (alb_str){copy, name.n};
+  if (!alb_strmap_add(&table->names, tensor.name, &index, &inserted)) {
+    return alb_fail_memory(diag, name.n, "a tensor name");
+  }
+  if (!inserted) return alb_fail(diag, ALB_DUPLICATE, "tensor \"%.*s\" stands twice", ALB_STR_ARGS(name));
+  if (!alb_vec_push(&table->tensors, tensor)) return alb_fail_memory(diag, sizeof tensor, "a tensor");
+  *id = (uint32_t)index;
+  return ALB_OK;
+}
+
+alb_status alb_tensors_add(alb_diag *diag, alb_tensors *table, alb_str name, alb_dtype dtype, size_t rank,
+                           const uint64_t *dims, alb_span bytes, uint32_t *id) {
+  uint64_t elements, size;
+  ALB_TRY(alb_shape_elements(diag, rank, dims, &elements));
+  if (__builtin_mul_overflow(elements, alb_dtype_bytes(dtype), &size)) {
+    return alb_fail(diag, ALB_OVERFLOW, "size in bytes overflows");
+  }
+  if (size != bytes.n) {
+    return alb_fail(diag, ALB_SHAPE, "shape needs %llu bytes, found %zu", (unsigned long long)size, bytes.n);
+  }
+  const alb_blob blob = {.kind = ALB_BLOB_BYTES, .dtype = dtype, .elements = elements, .bytes = bytes};
+  alb_tensor tensor = {.dtype = dtype, .rank = rank, .blob = (uint32_t)table->blobs.count, .scale_blob = ALB_NO_BLOB};
+  if (rank) memcpy(tensor.dims, dims, rank * sizeof *dims);
+  ALB_TRY(push_tensor(diag, table, tensor, name, id));
+  return push_blob(diag, table, &blob, &tensor.blob);
+}
+
+/* "name", or "name#2", "name#3" ... when that is taken. */
+static alb_status free_name(alb_diag *diag, alb_tensors *table, alb_str name, alb_str *out) {
+  *out = name;
+  for (unsigned n = 2; alb_strmap_find(&table->names, *out) != ALB_STRMAP_NONE; n++) {
+    const char *text = alb_arena_printf(&table->arena, "%.*s#%u", (int)name.n, name.p, n);
+    if (!text) return alb_fail_memory(diag, name.n, "a tensor name");
+    *out = alb_str_of(text);
+  }
+  return ALB_OK;
+}
+
+alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, size_t rank, const uint64_t *dims,
+                            uint32_t blob, uint32_t *id) {
+  uint64_t elements;
+  ALB_TRY(alb_shape_elements(diag, rank, dims, &elements));
+  if (blob >= table->blobs.count || table->blobs.items[blob].elements != elements) {
+    return alb_fail(diag, ALB_SHAPE, "tensor \"%.*s\" does not fit its blob", ALB_STR_ARGS(name));
+  }
+  alb_tensor tensor = {.dtype = table->blobs.items[blob].dtype, .rank = rank, .blob = blob, .scale_blob = ALB_NO_BLOB};
+  if (rank) memcpy(tensor.dims, dims, rank * sizeof *dims);
+  ALB_TRY(free_name(diag, table, name, &name));
+  return push_tensor(diag, table, tensor, name, id);
+}
+
+static bool same_recipe(const alb_blob *a, const alb_blob *b) {
+  return a->kind == b->kind && a->dtype == b->dtype && a->elements == b->elements && a->rows == b->rows &&
+         a->columns == b->columns && a->input_count == b->input_count &&
+         memcmp(a->inputs, b->inputs, a->input_count * sizeof *a->inputs) == 0;
+}
+
+alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob) {
+  for (uint32_t b = 0; b < table->blobs.count; b++) {
+    if (table->blobs.items[b].kind == ALB_BLOB_BYTES || !same_recipe(&table->blobs.items[b], recipe)) continue;
+    *blob = b;
+    return ALB_OK;
+  }
+  alb_blob copy = *recipe;
+  uint32_t *inputs = ALB_NEW_ARRAY(&table->arena, uint32_t, recipe->input_count);
+  if (!inputs) return alb_fail_memory(diag, recipe->input_count * sizeof *inputs, "a recipe");
+  memcpy(inputs, recipe->inputs, recipe->input_count * sizeof *inputs);
+  copy.inputs = inputs;
+  copy.hashed = false;
+  return push_blob(diag, table, &copy, blob);
+}
+
+uint32_t alb_tensors_find(const alb_tensors *table, alb_str name) {
+  const size_t index = alb_strmap_find(&table->names, name);
+  return index == ALB_STRMAP_NONE ? UINT32_MAX : (uint32_t)index;
+}
+
+uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob) {
+  return table->blobs.items[blob].elements * alb_dtype_bytes(table->blobs.items[blob].dtype);
+}
+
+static alb_status clone_blob(alb_diag *diag, const alb_blob *blob, alb_tensors *to) {
+  alb_blob copy = *blob;
+  uint32_t id, *inputs = ALB_NEW_ARRAY(&to->arena, uint32_t, blob->input_count);
+  if (!inputs) return alb_fail_memory(diag, blob->input_count * sizeof *inputs, "a recipe");
+  if (blob->input_count) memcpy(inputs, blob->inputs, blob->input_count * sizeof *inputs);
+  copy.inputs = inputs;
+  return push_blob(diag, to, &copy, &id);
+}
+
+alb_status alb_tensors_clone(alb_diag *diag, const alb_tensors *from, alb_tensors *to) {
+  uint32_t id;
+  to->mapped = from->mapped;
+  for (size_t i = 0; i < from->blobs.count; i++) ALB_TRY(clone_blob(diag, &from->blobs.items[i], to));
+  for (size_t i = 0; i < from->tensors.count; i++) {
+    ALB_TRY(push_tensor(diag, to, from->tensors.items[i], from->tensors.items[i].name, &id));
+  }
+  return ALB_OK;
+}
+
+void alb_tensors_free(alb_tensors *table) {
+  alb_vec_free(&table->blobs);
+  alb_vec_free(&table->tensors);
+  alb_strmap_free(&table->names);
+  alb_arena_free(&table->arena);
+}

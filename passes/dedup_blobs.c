@@ -1,0 +1,128 @@
+/* dedup-blobs: make tensors with equal bytes share one blob.
+ *
+ *   tensor 0 "layer.0.w" f32[2,2] blob 0              tensor 0 "layer.0.w" f32[2,2] blob 0
+ *   tensor 1 "layer.1.w" f32[2,2] blob 1 (= blob 0)   every use of tensor 1 is a use of tensor 0
+ *
+ * Equal means: same dtype, same number of elements, same bytes; a transposed blob is compared by
+ * the bytes it will have. Needs nothing; keeps all values. */
+#include <stdlib.h>
+
+#include "passes/pass.h"
+
+typedef struct entry {
+  alb_hash128 hash;
+  alb_dtype dtype;
+  uint64_t elements;
+  uint32_t blob;
+} entry;
+
+static int compare_entries(const void *a, const void *b) {
+  const entry *x = a, *y = b;
+  const int order = memcmp(x->hash.bytes, y->hash.bytes, sizeof x->hash.bytes);
+  if (order) return order;
+  if (x->dtype != y->dtype) return x->dtype < y->dtype ? -1 : 1;
+  if (x->elements != y->elements) return x->elements < y->elements ? -1 : 1;
+  return x->blob < y->blob ? -1 : 1;
+}
+
+static bool equal_entries(const entry *x, const entry *y) {
+  return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
+}
+
+static bool has_content(const alb_blob *blob) {
+  return (blob->kind == ALB_BLOB_BYTES && blob->bytes.p) || blob->kind == ALB_BLOB_TRANSPOSE;
+}
+
+/* first[b] = the lowest blob with the bytes of b. */
+static alb_status find_equal(alb_diag *diag, alb_tensors *tensors, entry *entries, uint32_t *first) {
+  size_t n = 0;
+  for (size_t b = 0; b < tensors->blobs.count; b++) {
+    first[b] = (uint32_t)b;
+    if (!has_content(&tensors->blobs.items[b])) continue;
+    ALB_TRY(alb_blob_hash(diag, tensors, (uint32_t)b, &entries[n].hash));
+    entries[n].dtype = tensors->blobs.items[b].dtype;
+    entries[n].elements = tensors->blobs.items[b].elements;
+    entries[n++].blob = (uint32_t)b;
+  }
+  qsort(entries, n, sizeof *entries, compare_entries);
+  for (size_t i = 1; i < n; i++) {
+    if (equal_entries(&entries[i - 1], &entries[i])) first[entries[i].blob] = first[entries[i - 1].blob];
+  }
+  return ALB_OK;
+}
+
+bool alb_tensor_same(const alb_tensors *tensors, uint32_t a, uint32_t b) {
+  const alb_tensor *x = &tensors->tensors.items[a], *y = &tensors->tensors.items[b];
+  if (x->blob != y->blob || x->scale_blob != y->scale_blob || x->rank != y->rank) return false;
+  return memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0;
+}
+
+/* same[t] = the lowest tensor that reads the same bytes in the same way and is the same thing in its layer: a
+ * bias of zeros may have the bytes of another, but stays what it is. next[t] chains the lowest ones by blob. */
+static void find_same(const alb_tensors *tensors, uint32_t *first_of_blob, uint32_t *next, uint32_t *same) {
+  for (size_t b = 0; b < tensors->blobs.count; b++) first_of_blob[b] = UINT32_MAX;
+  for (uint32_t t = 0; t < tensors->tensors.count; t++) {
+    const alb_str name = alb_parameter_name(tensors->tensors.items[t].name);
+    uint32_t *link = &first_of_blob[tensors->tensors.items[t].blob];
+    while (*link != UINT32_MAX && !(alb_tensor_same(tensors, *link, t) &&
+                                    alb_str_equal(alb_parameter_name(tensors->tensors.items[*link].name), name))) {
+      link = &next[*link];
+    }
+    same[t] = *link == UINT32_MAX ? t : *link;
+    if (*link != UINT32_MAX) continue;
+    *link = t;
+    next[t] = UINT32_MAX;
+  }
+}
+
+static size_t rename_operands(alb_function *function, const uint32_t *same) {
+  size_t changes = 0;
+  for (size_t i = 0; i < function->nodes.count; i++) {
+    alb_node *node = &function->nodes.items[i];
+    alb_operand *operands = alb_node_operands(node);
+    for (size_t k = 0; k < node->operand_count; k++) {
+      if (operands[k].kind != ALB_OPERAND_TENSOR || same[operands[k].id] == operands[k].id) continue;
+      operands[k].id = same[operands[k].id];
+      changes++;
+    }
+  }
+  return changes;
+}
+
+/* Renames tensors in operands and sets; returns how many uses changed. */
+static size_t rename_tensors(alb_graph *graph, const uint32_t *same) {
+  size_t changes = 0;
+  for (size_t f = 0; f < graph->functions.count; f++) changes += rename_operands(&graph->functions.items[f], same);
+  for (size_t s = 0; s < graph->sets.count; s++) {
+    uint32_t *ids = alb_set_tensors(&graph->sets.items[s]);
+    for (size_t k = 0; k < graph->sets.items[s].count; k++) {
+      changes += same[ids[k]] != ids[k];
+      ids[k] = same[ids[k]];
+    }
+  }
+  return changes;
+}
+
+alb_status alb_pass_dedup_blobs(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes) {
+  (void)options;
+  alb_tensors *tensors = graph->tensors;
+  alb_arena scratch = {0};
+  entry *entries = ALB_NEW_ARRAY(&scratch, entry, tensors->blobs.count);
+  uint32_t *first = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->blobs.count);
+  uint32_t *same = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->tensors.count);
+  uint32_t *next = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->tensors.count);
+  alb_status status = entries && first && same
+                          ? find_equal(diag, tensors, entries, first)
+                          : alb_fail_memory(diag, tensors->blobs.count * sizeof *entries, "hashes");
+  if (status == ALB_OK) {
+    for (size_t t = 0; t < tensors->tensors.count; t++) {
+      uint32_t *blob = &tensors->tensors.items[t].blob;
+      *changes += first[*blob] != *blob;
+      *blob = first[*blob];
+    }
+    find_same(tensors, first, next, same);
+    *changes += rename_tensors(graph, same);
+  }
+  alb_arena_free(&scratch);
+  return status;
+}

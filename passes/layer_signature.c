@@ -1,0 +1,105 @@
+/* How layers relate: equality by blobs, similarity by the Gram matrix of their weights. */
+#include "passes/layer_signature.h"
+
+#include <math.h>
+
+#include "graph/weight.h"
+
+#define MOST_PRODUCTS 4e9 /* multiply-adds that the cosines may take; above that, rows are skipped */
+
+static alb_tensor *tensor_at(const alb_graph *graph, const alb_layer_table *table, size_t layer, size_t parameter) {
+  return &graph->tensors->tensors.items[*alb_layer_tensor(table, layer, parameter)];
+}
+
+static bool blocks_equal(const alb_graph *graph, const alb_layer_table *table, bool ffn, size_t a, size_t b) {
+  for (size_t p = 0; p < table->parameter_count; p++) {
+    if (table->parameters[p].ffn != ffn) continue;
+    if (!alb_tensor_same(graph->tensors, *alb_layer_tensor(table, a, p), *alb_layer_tensor(table, b, p))) return false;
+  }
+  return true;
+}
+
+static void find_equal(const alb_graph *graph, const alb_layer_table *table, bool ffn, uint32_t *equal) {
+  for (uint32_t l = 0; l < table->layers; l++) {
+    equal[l] = 0;
+    while (!blocks_equal(graph, table, ffn, equal[l], l)) equal[l]++;
+  }
+}
+
+/* Sums of eight, so that a compiler may use vectors; rows are short enough for f32. */
+static double dot(const float *a, const float *b, size_t n) {
+  float sums[16] = {0};
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (size_t k = 0; k < 16; k++) sums[k] += a[i + k] * b[i + k];
+  }
+  double total = 0;
+  for (size_t k = 0; k < 16; k++) total += (double)sums[k];
+  for (; i < n; i++) total += (double)a[i] * (double)b[i];
+  return total;
+}
+
+/* gram[a][b] += the dot products of the rows of one parameter's matrices. */
+static void add_gram(alb_weight *weights, size_t layers, size_t row_step, double *gram) {
+  for (size_t r = 0; r < weights[0].rows; r += row_step) {
+    for (size_t l = 0; l < layers; l++) (void)alb_weight_row(&weights[l], r);
+    for (size_t a = 0; a < layers; a++) {
+      for (size_t b = 0; b <= a; b++) gram[a * layers + b] += dot(weights[a].row, weights[b].row, weights[0].width);
+    }
+  }
+}
+
+static alb_status add_parameter(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, size_t parameter,
+                                size_t row_step, alb_arena *arena, double *gram) {
+  alb_weight *weights = ALB_NEW_ARRAY(arena, alb_weight, table->layers);
+  alb_status status = weights ? ALB_OK : alb_fail_memory(diag, table->layers * sizeof *weights, "weights");
+  for (size_t l = 0; status == ALB_OK && l < table->layers; l++) {
+    status = alb_weight_open(diag, graph->tensors, *alb_layer_tensor(table, l, parameter), &weights[l]);
+  }
+  if (status == ALB_OK) add_gram(weights, table->layers, row_step, gram);
+  for (size_t l = 0; weights && l < table->layers; l++) alb_weight_close(&weights[l]);
+  return status;
+}
+
+static void gram_to_cosine(double *gram, size_t layers) {
+  for (size_t a = 0; a < layers; a++) {
+    for (size_t b = 0; b < a; b++) {
+      const double energy = sqrt(gram[a * layers + a]) * sqrt(gram[b * layers + b]);
+      gram[a * layers + b] = gram[b * layers + a] = energy > 0 ? gram[a * layers + b] / energy : 0;
+    }
+  }
+  for (size_t a = 0; a < layers; a++) gram[a * layers + a] = 1;
+}
+
+static alb_status read_block(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, bool ffn,
+                             size_t row_step, alb_arena *arena, alb_block_signature *out) {
+  out->equal = ALB_NEW_ARRAY(arena, uint32_t, table->layers);
+  out->cosine = ALB_NEW_ARRAY(arena, double, table->layers * table->layers);
+  if (!out->equal || !out->cosine) return alb_fail_memory(diag, table->layers * table->layers * 8, "similarities");
+  find_equal(graph, table, ffn, out->equal);
+  for (size_t p = 0; p < table->parameter_count; p++) {
+    if (table->parameters[p].ffn != ffn || !table->parameters[p].matrix) continue;
+    ALB_TRY(add_parameter(diag, graph, table, p, row_step, arena, out->cosine));
+  }
+  gram_to_cosine(out->cosine, table->layers);
+  return ALB_OK;
+}
+
+static size_t choose_step(const alb_graph *graph, const alb_layer_table *table) {
+  double products = 0;
+  for (size_t p = 0; p < table->parameter_count && table->layers; p++) {
+    const alb_tensor *t = tensor_at(graph, table, 0, p);
+    if (table->parameters[p].matrix) products += (double)graph->tensors->blobs.items[t->blob].elements;
+  }
+  products *= (double)table->layers * (double)(table->layers + 1) / 2;
+  return products > MOST_PRODUCTS ? (size_t)ceil(products / MOST_PRODUCTS) : 1;
+}
+
+alb_status alb_layer_signature_read(alb_diag *diag, const alb_graph *graph, alb_arena *arena,
+                                    alb_layer_signature *out) {
+  alb_layer_table table;
+  ALB_TRY(alb_layer_table_read(diag, graph, arena, &table));
+  *out = (alb_layer_signature){.layers = table.layers, .row_step = choose_step(graph, &table)};
+  ALB_TRY(read_block(diag, graph, &table, false, out->row_step, arena, &out->attention));
+  return read_block(diag, graph, &table, true, out->row_step, arena, &out->ffn);
+}

@@ -1,0 +1,93 @@
+/* What a pass is, what it may be told, and how passes are run. */
+#ifndef ALB_PASSES_PASS_H
+#define ALB_PASSES_PASS_H
+
+#include "graph/ir.h"
+#include "graph/model_spec.h"
+
+typedef enum alb_share_mode {
+#define ALB_SHARE(id, name, attention, ffn, meaning) ALB_SHARE_##id,
+#include "passes/share_mode.def"
+#undef ALB_SHARE
+  ALB_SHARE_COUNT
+} alb_share_mode;
+
+typedef struct alb_share_facts {
+  const char *name;
+  bool attention, ffn; /* which blocks are folded */
+  const char *meaning;
+} alb_share_facts;
+
+const alb_share_facts *alb_share_info(alb_share_mode mode);
+alb_share_mode alb_share_by_name(alb_str name); /* ALB_SHARE_COUNT when unknown */
+
+/* Which layers fold together: group_of[layer]. Parsed from "N" (N even groups) or "0-5,6-11". */
+typedef struct alb_groups {
+  size_t layers, count;
+  const uint32_t *group_of; /* [layers], in the caller's arena */
+} alb_groups;
+
+/* `spec` NULL: one group of all layers. Errors (ALB_USAGE): not a number, a layer missing, twice or
+ * out of range, N not between 1 and layers. */
+alb_status alb_groups_parse(alb_diag *diag, alb_arena *arena, const char *spec, size_t layers, alb_groups *out);
+
+/* How far folding moved the weights of one parameter: relative = sqrt(moved / energy), where moved
+ * is the sum of |w - mean|^2 and energy the sum of |w|^2 over all layers; 0: they were equal. */
+typedef struct alb_fold_change {
+  const char *parameter; /* "attention.query.weight"; in the graph's arena */
+  double moved, energy;
+} alb_fold_change;
+
+/* What folding did. Start with {0}; alb_vec_free(&changes) after use. */
+typedef struct alb_fold_report {
+  bool lossy;
+  size_t layers, sets_before, sets_after;
+  ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
+} alb_fold_report;
+
+/* Zero means default everywhere. */
+typedef struct alb_pass_options {
+  alb_share_mode mode;     /* fold-layers; default exact */
+  const char *groups;      /* fold-layers; default NULL: one group */
+  bool share_norms;        /* fold-layers: fold LayerNorms and biases too; default false */
+  bool measure;            /* fold-layers: measure how far weights move; default false */
+  alb_fold_report *report; /* fold-layers; may be NULL */
+  alb_dtype dtype;         /* quantize-weights; default f32 */
+} alb_pass_options;
+
+typedef struct alb_pass {
+  const char *name, *summary;
+  /* Changes the graph and counts the changes; a second run counts 0. */
+  alb_status (*run)(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes);
+} alb_pass;
+
+/* All passes of passes.def; *count of them. */
+const alb_pass *alb_passes(size_t *count);
+const alb_pass *alb_pass_by_name(alb_str name); /* NULL when unknown */
+
+/* Called after each pass that was run. */
+typedef struct alb_pass_observer {
+  void (*after)(void *context, const alb_pass *pass, size_t changes, const alb_graph *graph);
+  void *context;
+} alb_pass_observer;
+
+/* Runs "name,name,..." in order with a verification after each. observer may be NULL. */
+alb_status alb_passes_run(alb_diag *diag, alb_graph *graph, const char *pipeline, const alb_pass_options *options,
+                          const alb_pass_observer *observer);
+
+/* The default pipeline of a sharing mode, with the reason of each order beside it. (pipelines.c) */
+const char *alb_pipeline(alb_share_mode mode);
+
+#define ALB_PASS(function, name, summary) \
+  alb_status alb_pass_##function(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes);
+#include "passes/passes.def"
+#undef ALB_PASS
+
+/* What a tensor is in its layer: "layer.0.attention.query.weight" -> "attention.query.weight"; other names
+ * stay as they are. */
+alb_str alb_parameter_name(alb_str tensor);
+
+/* Two tensors that read the same bytes in the same way. */
+bool alb_tensor_same(const alb_tensors *tensors, uint32_t a, uint32_t b);
+
+#endif

@@ -1,0 +1,10 @@
+/* How many threads are worth starting. */
+#ifndef ALB_RUNTIME_CORES_H
+#define ALB_RUNTIME_CORES_H
+
+#include <stddef.h>
+
+/* The physical cores this process may run on; at least 1. */
+size_t alb_physical_cores(void);
+
+#endif

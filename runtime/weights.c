@@ -1,0 +1,183 @@
+/* Weights made ready for the kernels: each blob once for each use, however many layers share it. */
+#include "runtime/weights.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "format/layout.h"
+#include "runtime/kernels/kernels.h"
+
+enum { PACK_ROWS = 64 }; /* rows of a matrix packed as one task: some panels */
+
+static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id, alb_weight_use use, alb_weight *out) {
+  const Alb__Tensor *tensor = alb_reader_manifest(reader)->tensors[id];
+  const bool vector = use == ALB_USE_VECTOR;
+  if (tensor->n_dims != (vector ? 1 : 2)) {
+    return alb_fail(diag, ALB_SHAPE, "tensor \"%s\" has rank %zu, expected %d", tensor->name, tensor->n_dims,
+                    vector ? 1 : 2);
+  }
+  const alb_dtype dtype = (alb_dtype)tensor->dtype;
+  if (dtype == ALB_I8 && vector) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is an int8 vector", tensor->name);
+  }
+  *out = (alb_weight){.use = use,
+                      .dtype = dtype,
+                      .rows = vector ? 1 : (size_t)tensor->dims[0],
+                      .columns = (size_t)tensor->dims[vector ? 0 : 1],
+                      .blob = tensor->blob,
+                      .scale_blob = tensor->scale_blob,
+                      .name = tensor->name};
+  return ALB_OK;
+}
+
+static bool same(const alb_weight *a, const alb_weight *b) {
+  return a->blob == b->blob && a->scale_blob == b->scale_blob && a->use == b->use && a->dtype == b->dtype &&
+         a->rows == b->rows && a->columns == b->columns;
+}
+
+static alb_status find_chain(alb_diag *diag, alb_weights *weights, uint32_t blob, alb_weight_use use,
+                             alb_weight ***chain) {
+  const size_t count = alb_reader_blob_count(weights->reader) * ALB_USE_COUNT;
+  if (!weights->by_blob) weights->by_blob = calloc(count, sizeof *weights->by_blob);
+  if (!weights->by_blob) return alb_fail_memory(diag, count * sizeof *weights->by_blob, "the table of weights");
+  *chain = &weights->by_blob[(size_t)blob * ALB_USE_COUNT + use];
+  return ALB_OK;
+}
+
+alb_status alb_weights_get(alb_diag *diag, alb_weights *weights, uint32_t tensor, alb_weight_use use,
+                           alb_weight **out) {
+  alb_weight found, **chain = NULL;
+  ALB_TRY(describe(diag, weights->reader, tensor, use, &found));
+  ALB_TRY(find_chain(diag, weights, found.blob, use, &chain));
+  for (*out = *chain; *out; *out = (*out)->next) {
+    if (same(*out, &found)) return ALB_OK;
+  }
+  *out = ALB_NEW(&weights->arena, alb_weight);
+  if (!*out) return alb_fail_memory(diag, sizeof found, "a weight");
+  found.next = *chain;
+  **out = found;
+  *chain = *out;
+  return ALB_OK;
+}
+
+static alb_status allocate(alb_diag *diag, alb_weights *weights, alb_weight *weight, size_t bytes) {
+  size_t rounded;
+  const bool ok = alb_align_ok(bytes, ALB_KERNEL_ALIGN, &rounded);
+  weight->owned = ok ? aligned_alloc(ALB_KERNEL_ALIGN, rounded) : NULL;
+  if (!weight->owned) return alb_fail_memory(diag, bytes, weight->name);
+  weight->data = weight->owned;
+  weights->prepared_bytes += rounded;
+  return ALB_OK;
+}
+
+/* The reader has checked that the bytes of a blob are its tensor's elements, and scales their rows'. */
+static const uint8_t *source(const alb_weights *weights, const alb_weight *weight) {
+  return alb_reader_blob(weights->reader, weight->blob).bytes.p;
+}
+
+static const float *floats_of(const alb_weights *weights, uint32_t blob) {
+  return (const float *)(const void *)alb_reader_blob(weights->reader, blob).bytes.p;
+}
+
+/* One matrix being packed by the pool: task i packs rows i * PACK_ROWS and on. */
+typedef struct packing {
+  const alb_weight *weight;
+  const uint8_t *bytes;
+  float *widened;     /* [workers][PACK_ROWS][columns]; NULL for f32 and int8 */
+  atomic_bool failed; /* a value that can't be packed was met */
+} packing;
+
+/* -128 would overflow the kernels' sums; the converter never writes it. */
+static bool has_minus_128(const int8_t *values, size_t n) {
+  bool found = false;
+  for (size_t i = 0; i < n; i++) found |= values[i] == INT8_MIN;
+  return found;
+}
+
+static void pack_rows(void *context, size_t task, size_t worker) {
+  packing *p = context;
+  const alb_weight *w = p->weight;
+  const size_t first = task * PACK_ROWS;
+  const size_t count = w->rows - first < PACK_ROWS ? w->rows - first : PACK_ROWS;
+  const uint8_t *rows = p->bytes + first * w->columns * alb_dtype_bytes(w->dtype);
+  if (w->dtype == ALB_I8) {
+    if (has_minus_128((const int8_t *)rows, count * w->columns)) atomic_store(&p->failed, true);
+    alb_pack_s8((const int8_t *)rows, first, count, w->rows, w->columns, w->owned);
+  } else if (w->dtype == ALB_F32) {
+    alb_pack_f32((const float *)(const void *)rows, first, count, w->rows, w->columns, w->owned);
+  } else {
+    float *wide = p->widened + worker * PACK_ROWS * w->columns;
+    (void)alb_to_f32(w->dtype, rows, count * w->columns, wide); /* f16 or bf16: can't fail */
+    alb_pack_f32(wide, first, count, w->rows, w->columns, w->owned);
+  }
+}
+
+static alb_status packed_bytes(alb_diag *diag, const alb_weight *weight, size_t *bytes) {
+  const bool int8 = weight->dtype == ALB_I8;
+  const bool ok = int8 ? alb_packed_s8_bytes(weight->rows, weight->columns, bytes)
+                       : alb_packed_f32_bytes(weight->rows, weight->columns, bytes);
+  return ok ? ALB_OK : alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
+}
+
+static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
+  packing p = {.weight = weight, .bytes = source(weights, weight)};
+  size_t bytes, wide = 0;
+  ALB_TRY(packed_bytes(diag, weight, &bytes));
+  if (weight->dtype == ALB_F16 || weight->dtype == ALB_BF16) {
+    const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
+    p.widened = ok ? malloc(wide) : NULL;
+    if (!p.widened) return alb_fail_memory(diag, wide, weight->name);
+  }
+  const alb_status status = allocate(diag, weights, weight, bytes);
+  if (status == ALB_OK) alb_pool_run(pool, pack_rows, &p, (weight->rows + PACK_ROWS - 1) / PACK_ROWS);
+  free(p.widened);
+  if (!p.failed) return status;
+  return alb_fail(diag, ALB_MALFORMED, "tensor \"%s\" holds the value -128, which is not allowed", weight->name);
+}
+
+static alb_status prepare_vector(alb_diag *diag, alb_weights *weights, alb_weight *weight) {
+  weight->data = source(weights, weight);
+  if (weight->dtype == ALB_F32) return ALB_OK;
+  size_t bytes;
+  const void *stored = weight->data;
+  if (!alb_mul_ok(weight->columns, sizeof(float), &bytes)) {
+    return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
+  }
+  ALB_TRY(allocate(diag, weights, weight, bytes));
+  (void)alb_to_f32(weight->dtype, stored, weight->columns, weight->owned);
+  return ALB_OK;
+}
+
+/* The mapped pages of a packed matrix are not needed soon (inflated blobs lie in memory). */
+static void release(const alb_weights *weights, const alb_weight *weight) {
+  const alb_stored_blob blob = alb_reader_blob(weights->reader, weight->blob);
+  if (blob.encoding == ALB_ENCODING_RAW) alb_file_release(blob.bytes);
+}
+
+alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
+  if (weight->ready) return ALB_OK;
+  if (weight->dtype == ALB_I8) weight->scales = floats_of(weights, weight->scale_blob - 1);
+  if (weight->use == ALB_USE_MATRIX) {
+    ALB_TRY(prepare_matrix(diag, weights, weight, pool));
+    release(weights, weight);
+  } else if (weight->use == ALB_USE_VECTOR) {
+    ALB_TRY(prepare_vector(diag, weights, weight));
+  } else {
+    weight->data = source(weights, weight);
+  }
+  weight->ready = true;
+  return ALB_OK;
+}
+
+static void free_chain(alb_weight *weight) {
+  for (; weight; weight = weight->next) free(weight->owned);
+}
+
+void alb_weights_free(alb_weights *weights) {
+  const size_t count = weights->by_blob ? alb_reader_blob_count(weights->reader) * ALB_USE_COUNT : 0;
+  for (size_t i = 0; i < count; i++) free_chain(weights->by_blob[i]);
+  free(weights->by_blob);
+  alb_arena_free(&weights->arena);
+}

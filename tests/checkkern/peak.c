@@ -1,0 +1,13 @@
+/* What the multiply-add units of this machine reach: the measure of every --bench line. */
+#include "peak.h"
+#include "checkkern.h"
+
+static void run_avx2(void *context) {
+  *(float *)context = fma_loop_avx2();
+}
+
+double measure_peak(alb_cpu cpu) {
+  float sink = 0;
+  if (!(cpu & ALB_CPU_AVX2) || !(cpu & ALB_CPU_FMA)) return 0;
+  return FMA_LOOP_FLOPS / least_seconds(run_avx2, &sink) * 1e-9;
+}

@@ -1,0 +1,50 @@
+/* Writes small and not so small .alb files to a folder, for readers that are not this one's:
+ * make_files FOLDER. Prints their paths. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/tiny_model.h"
+
+/* One tensor of 1 MiB and some rows, f32 that compress well: more than a chunk and a plane block. */
+static alb_status big_file(alb_diag *diag, const char *path, Alb__Manifest *m, bool compress) {
+  enum { ROWS = (1 << 16) + 77 };
+  static float values[ROWS * 4];
+  for (size_t i = 0; i < ROWS * 4; i++) values[i] = (float)(i * i % 1021) / 1024 - 0.5f;
+  m->n_tensors = 1;
+  m->tensors[0]->dims[0] = ROWS;
+  m->n_sets = m->n_functions = m->n_golden = 0;
+  m->tokenizer = NULL;
+  alb_writer *writer;
+  ALB_TRY(alb_writer_open(diag, path, true, &writer));
+  alb_status status =
+      alb_writer_add_blob(diag, writer, (alb_span){(const uint8_t *)values, sizeof values}, 4, compress, NULL);
+  if (status == ALB_OK) status = alb_writer_set_manifest(diag, writer, m);
+  if (status == ALB_OK) status = alb_writer_commit(diag, writer, NULL);
+  alb_writer_close(writer);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  static const struct {
+    const char *name;
+    alb_status (*make)(alb_diag *, const char *, Alb__Manifest *, bool);
+    bool compress;
+  } files[] = {{"big.alb", big_file, false}, {"big-compressed.alb", big_file, true}};
+  alb_arena arena = {0};
+  alb_diag diag = {0};
+  alb_status status = argc == 2 ? ALB_OK : ALB_USAGE;
+  for (int compress = 0; status == ALB_OK && compress < 2; compress++) {
+    const char *path = tiny_path(&arena, argv[1], compress ? "tiny-compressed.alb" : "tiny.alb");
+    status = tiny_file(&diag, path, tiny_manifest(&arena), compress);
+    puts(path);
+  }
+  for (size_t i = 0; status == ALB_OK && i < sizeof files / sizeof files[0]; i++) {
+    const char *path = tiny_path(&arena, argv[1], files[i].name);
+    status = files[i].make(&diag, path, tiny_manifest(&arena), files[i].compress);
+    puts(path);
+  }
+  if (status != ALB_OK) fprintf(stderr, "make_files: %s\n", alb_diag_text(&diag, status));
+  alb_diag_free(&diag);
+  alb_arena_free(&arena);
+  return alb_status_exit_code(status);
+}
