@@ -6,8 +6,13 @@ static void run_avx2(void *context) {
   *(float *)context = fma_loop_avx2();
 }
 
+static void run_avx512(void *context) {
+  *(float *)context = fma_loop_avx512();
+}
+
 double measure_peak(alb_cpu cpu) {
   float sink = 0;
+  if (cpu & ALB_CPU_AVX512F) return FMA_LOOP_FLOPS(16) / least_seconds(run_avx512, &sink) * 1e-9;
   if (!(cpu & ALB_CPU_AVX2) || !(cpu & ALB_CPU_FMA)) return 0;
-  return FMA_LOOP_FLOPS / least_seconds(run_avx2, &sink) * 1e-9;
+  return FMA_LOOP_FLOPS(8) / least_seconds(run_avx2, &sink) * 1e-9;
 }

@@ -3,8 +3,10 @@
 #define ALB_TESTS_PEAK_H
 
 enum { FMA_LOOP_ROUNDS = 2000 };
-#define FMA_LOOP_FLOPS (FMA_LOOP_ROUNDS * 12 * 8 * 2.0)
+#define FMA_LOOP_FLOPS(lanes) (FMA_LOOP_ROUNDS * 12 * 2.0 * (lanes))
 
-float fma_loop_avx2(void); /* FMA_LOOP_FLOPS operations */
+/* FMA_LOOP_FLOPS of 8 and of 16 lanes. */
+float fma_loop_avx2(void);
+float fma_loop_avx512(void);
 
 #endif

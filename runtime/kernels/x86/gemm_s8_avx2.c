@@ -10,10 +10,10 @@
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/x86/fetch.h"
 #include "runtime/kernels/x86/lanes_avx2.h"
-#include "runtime/kernels/x86/math_avx2.h"
+#include "runtime/kernels/x86/math_vec.h"
 
 /* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass. */
-enum { BLOCK_ROWS = 132, TILE_ROWS = 4, QUAD = 4, STEP = QUAD * ALB_PANEL };
+enum { BLOCK_ROWS = 132, S8_ROWS = 4, QUAD = 4, STEP = QUAD * ALB_PANEL };
 
 /* Keeps the compiler from mixing the rows: the operands of all rows at once are more than the registers hold,
  * and spilled sums cost a tenth of the speed. */
@@ -27,7 +27,7 @@ ALB_INLINE __m256i broadcast4(const int8_t *a) {
 }
 
 /* Adds to sum[r][half] the products of 4 consecutive k. */
-ALB_INLINE void multiply_quad(const int R, const int8_t *a, size_t lda, const int8_t *w, __m256i sum[TILE_ROWS][2]) {
+ALB_INLINE void multiply_quad(const int R, const int8_t *a, size_t lda, const int8_t *w, __m256i sum[S8_ROWS][2]) {
   const __m256i ones = _mm256_set1_epi16(1), zero = _mm256_setzero_si256();
   __m256i size[2], negative[2];
   ALB_UNROLL
@@ -51,9 +51,9 @@ ALB_INLINE void multiply_quad(const int R, const int8_t *a, size_t lda, const in
 
 /* Adds one group of k in its range to total[r][half], each operation rounded by itself. Fetches f for later. */
 ALB_INLINE void add_group(const int R, const int8_t *a, size_t lda, const int8_t *w, const alb_range *range,
-                          size_t groups, fetch f, __m256 total[TILE_ROWS][2]) {
+                          size_t groups, fetch f, __m256 total[S8_ROWS][2]) {
   const __m256i *start = (const __m256i *)(w + ALB_S8_DEPTH * ALB_PANEL);
-  __m256i sum[TILE_ROWS][2];
+  __m256i sum[S8_ROWS][2];
   ALB_UNROLL
   for (int r = 0; r < R; r++) {
     sum[r][0] = _mm256_load_si256(start);
@@ -77,8 +77,8 @@ ALB_INLINE void add_group(const int R, const int8_t *a, size_t lda, const int8_t
 }
 
 /* y[r][16] = total * w_scale + bias, each operation rounded by itself. */
-ALB_INLINE void scale_sums(const int R, const alb_gemm_s8 *g, size_t n, const __m256 total[TILE_ROWS][2],
-                           float y[TILE_ROWS * ALB_PANEL]) {
+ALB_INLINE void scale_sums(const int R, const alb_gemm_s8 *g, size_t n, const __m256 total[S8_ROWS][2],
+                           float y[S8_ROWS * ALB_PANEL]) {
   ALB_UNROLL
   for (size_t h = 0; h < 2; h++) {
     const size_t columns = n + h * 8 < g->n1 ? g->n1 - n - h * 8 : 0;
@@ -104,8 +104,8 @@ ALB_INLINE void run_tile(const int R, const block *x, size_t m, size_t n) {
   const size_t groups = alb_s8_groups(g->k), panel_bytes = alb_s8_panel_bytes(g->k);
   const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes, *a = g->a + m * g->lda;
   fetch f = fetch_share(w + panel_bytes, STEP, groups * QUADS, m - x->m0, (size_t)R, x->m1 - x->m0);
-  __m256 total[TILE_ROWS][2];
-  _Alignas(32) float y[TILE_ROWS * ALB_PANEL];
+  __m256 total[S8_ROWS][2];
+  _Alignas(32) float y[S8_ROWS * ALB_PANEL];
   ALB_UNROLL
   for (int r = 0; r < R; r++) total[r][0] = total[r][1] = _mm256_setzero_ps();
   for (size_t i = 0; i < groups; i++, a += ALB_S8_DEPTH, w += ALB_S8_GROUP_BYTES) {
@@ -129,12 +129,12 @@ ALB_INLINE void run_tile(const int R, const block *x, size_t m, size_t n) {
 TILES
 #undef TILE
 
-static void (*const tiles[TILE_ROWS + 1])(const block *, size_t, size_t) = {NULL, tile_1, tile_2, tile_3, tile_4};
+static void (*const tiles[S8_ROWS + 1])(const block *, size_t, size_t) = {NULL, tile_1, tile_2, tile_3, tile_4};
 
 static void run_block(const block *x) {
   for (size_t n = x->g->n0; n < x->g->n1; n += ALB_PANEL) {
     for (size_t m = x->m0, rows; m < x->m1; m += rows) {
-      rows = x->m1 - m < TILE_ROWS ? x->m1 - m : TILE_ROWS;
+      rows = x->m1 - m < S8_ROWS ? x->m1 - m : S8_ROWS;
       tiles[rows](x, m, n);
     }
   }
