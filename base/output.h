@@ -12,6 +12,7 @@ typedef struct alb_output {
   int fd;                 /* readable and writable, at the temporary file */
   char *path, *temp_path; /* owned; temp_path is NULL while the file has no name (O_TMPFILE) */
   bool replace;
+  uint64_t started; /* bytes that the disk was asked to begin with */
 } alb_output;
 
 /* Starts a file at `path`. Without `replace` an existing path is refused with ALB_EXISTS at once

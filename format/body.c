@@ -9,27 +9,46 @@ uint64_t alb_body_offset(const alb_body *body) {
   return ALB_PREFIX_BYTES + body->written + body->filled;
 }
 
-/* The buffer holds whole chunks but for the end of the body, so chunks never straddle it. */
-static alb_status flush(alb_diag *diag, alb_body *body) {
-  for (size_t at = 0; at < body->filled; at += ALB_CHUNK_BYTES) {
-    const size_t rest = body->filled - at, n = rest < ALB_CHUNK_BYTES ? rest : ALB_CHUNK_BYTES;
-    if (!alb_vec_push(&body->hashes, alb_hash64_bytes((alb_span){body->buffer + at, n}))) {
+/* Writes bytes that begin a chunk: whole chunks, but for the end of the body. */
+static alb_status write_chunks(alb_diag *diag, alb_body *body, alb_span bytes) {
+  for (size_t at = 0; at < bytes.n; at += ALB_CHUNK_BYTES) {
+    const size_t rest = bytes.n - at, n = rest < ALB_CHUNK_BYTES ? rest : ALB_CHUNK_BYTES;
+    if (!alb_vec_push(&body->hashes, alb_hash64_bytes((alb_span){bytes.p + at, n}))) {
       return alb_fail_memory(diag, body->hashes.count * sizeof(uint64_t), "checksums");
     }
   }
-  ALB_TRY(alb_output_write(diag, body->output, ALB_PREFIX_BYTES + body->written, body->buffer, body->filled));
-  body->written += body->filled;
-  body->filled = 0;
+  ALB_TRY(alb_output_write(diag, body->output, ALB_PREFIX_BYTES + body->written, bytes.p, bytes.n));
+  body->written += bytes.n;
   return ALB_OK;
 }
 
+static alb_status flush(alb_diag *diag, alb_body *body) {
+  const alb_span bytes = {body->buffer, body->filled};
+  body->filled = 0;
+  return write_chunks(diag, body, bytes);
+}
+
+/* Up to the end of the chunk, or of the bytes. */
+static size_t fill(alb_body *body, alb_span bytes) {
+  const size_t room = ALB_CHUNK_BYTES - body->filled % ALB_CHUNK_BYTES, n = bytes.n < room ? bytes.n : room;
+  memcpy(body->buffer + body->filled, bytes.p, n);
+  body->filled += n;
+  return n;
+}
+
+/* What is many chunks is written from where it lies, once the buffer ends with a whole chunk. */
 alb_status alb_body_append(alb_diag *diag, alb_body *body, alb_span bytes) {
   while (bytes.n > 0) {
-    const size_t room = ALB_BODY_BUFFER - body->filled, n = bytes.n < room ? bytes.n : room;
-    memcpy(body->buffer + body->filled, bytes.p, n);
-    body->filled += n;
-    bytes = (alb_span){bytes.p + n, bytes.n - n};
+    size_t n = bytes.n < ALB_BODY_BUFFER ? 0 : ALB_BODY_BUFFER;
+    const bool direct = n && body->filled % ALB_CHUNK_BYTES == 0;
+    if (direct && body->filled) ALB_TRY(flush(diag, body));
+    if (direct) {
+      ALB_TRY(write_chunks(diag, body, (alb_span){bytes.p, n}));
+    } else {
+      n = fill(body, bytes);
+    }
     if (body->filled == ALB_BODY_BUFFER) ALB_TRY(flush(diag, body));
+    bytes = (alb_span){bytes.p + n, bytes.n - n};
   }
   return ALB_OK;
 }

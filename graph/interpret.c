@@ -104,21 +104,29 @@ static double activate(alb_activation activation, double x) {
 }
 
 /* Eight partial sums, so that a compiler may use vectors without changing the order it was given. */
-static double dot(const float *a, const float *b, size_t n) {
+static double dot(const double *a, const double *b, size_t n) {
   double sums[8] = {0};
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    for (size_t k = 0; k < 8; k++) sums[k] += (double)a[i + k] * (double)b[i + k];
+    for (size_t k = 0; k < 8; k++) sums[k] += a[i + k] * b[i + k];
   }
-  for (; i < n; i++) sums[i % 8] += (double)a[i] * (double)b[i];
+  for (; i < n; i++) sums[i % 8] += a[i] * b[i];
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-static void multiply(const alb_node *node, const alb_array *x, alb_weight *weight, const float *bias, float *out) {
+static void widen(const float *x, size_t n, double *out) {
+  for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
+}
+
+/* wide: room for x and one row of the weight as double. */
+static void multiply(const alb_node *node, const alb_array *x, alb_weight *weight, const float *bias, double *wide,
+                     float *out) {
+  double *row = wide + x->rows * x->width;
+  widen(x->f32, x->rows * x->width, wide);
   for (size_t n = 0; n < weight->rows; n++) {
-    const float *row = alb_weight_row(weight, n);
+    widen(alb_weight_row(weight, n), x->width, row);
     for (size_t i = 0; i < x->rows; i++) {
-      const double sum = dot(x->f32 + i * x->width, row, x->width) + (bias ? (double)bias[n] : 0.0);
+      const double sum = dot(wide + i * x->width, row, x->width) + (bias ? (double)bias[n] : 0.0);
       out[i * weight->rows + n] = (float)activate(node->activation, (double)(float)sum);
     }
   }
@@ -130,8 +138,11 @@ static alb_status run_linear(const frame *f, const alb_node *node, alb_array *ou
   alb_status status = open_weight(f, node, 1, &weight);
   if (status == ALB_OK && node->operand_count == 3) status = open_weight(f, node, 2, &bias);
   float *p = status == ALB_OK ? new_rows(f, x->rows, weight.rows, out) : NULL;
-  if (status == ALB_OK && !p) status = no_memory(f);
-  if (p) multiply(node, x, &weight, bias.row ? alb_weight_row(&bias, 0) : NULL, p);
+  size_t n;
+  double *wide = p && alb_mul_ok(x->rows + 1, x->width, &n) ? calloc(n ? n : 1, sizeof *wide) : NULL;
+  if (status == ALB_OK && !wide) status = no_memory(f);
+  if (wide) multiply(node, x, &weight, bias.row ? alb_weight_row(&bias, 0) : NULL, wide, p);
+  free(wide);
   alb_weight_close(&weight);
   alb_weight_close(&bias);
   return status;
@@ -200,10 +211,16 @@ typedef struct head {
   size_t stride, tokens, width;
 } head;
 
+static double score(const float *q, const float *k, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)q[i] * (double)k[i];
+  return sum;
+}
+
 static void attend(const head *h, size_t token, double *scores, float *out) {
   double highest = -DBL_MAX, total = 0;
   for (size_t j = 0; j < h->tokens; j++) {
-    scores[j] = dot(h->q + token * h->stride, h->k + j * h->stride, h->width) / sqrt((double)h->width);
+    scores[j] = score(h->q + token * h->stride, h->k + j * h->stride, h->width) / sqrt((double)h->width);
     if (scores[j] > highest) highest = scores[j];
   }
   for (size_t j = 0; j < h->tokens; j++) total += scores[j] = exp(scores[j] - highest);
@@ -273,7 +290,7 @@ static alb_status run_normalize(const frame *f, const alb_node *node, alb_array 
   if (!p) return no_memory(f);
   for (size_t i = 0; i < x->rows; i++) {
     const float *row = x->f32 + i * x->width;
-    const double length = fmax(sqrt(dot(row, row, x->width)), 1e-12);
+    const double length = fmax(sqrt(score(row, row, x->width)), 1e-12);
     for (size_t k = 0; k < x->width; k++) p[i * x->width + k] = (float)((double)row[k] / length);
   }
   return ALB_OK;
