@@ -1,6 +1,7 @@
 /* Rows of f32 to int8 with AVX2; the same operations as the reference, so the same numbers. */
 #include "base/half.h"
 #include "runtime/kernels/variants.h"
+#include "runtime/kernels/x86/group_range.h"
 #include "runtime/kernels/x86/lanes_avx2.h"
 
 enum { STEP = 32 };
@@ -42,11 +43,8 @@ static void write_group(const float *x, size_t width, float middle, float invers
 static void quantize_group(const float *x, size_t width, int8_t *q, alb_range *range) {
   float low, high;
   const bool finite = find_limits(x, width, &low, &high);
-  const float half = finite ? high * 0.5f - low * 0.5f : 0, nan = __builtin_nanf("");
-  const bool nothing = half < 1e-30f;
-  *range = (alb_range){nothing ? 1.0f : half / 127.0f, low * 0.5f + high * 0.5f + 0.0f};
-  if (!finite) *range = (alb_range){nan, nan};
-  write_group(x, nothing ? 0 : width, range->middle, nothing ? 0 : 127.0f / half, q);
+  const float inverse = group_range(finite, low, high, range);
+  write_group(x, inverse > 0 ? width : 0, range->middle, inverse, q);
 }
 
 void alb_quantize_s8_avx2(const alb_quantize_s8 *g) {
