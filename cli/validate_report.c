@@ -38,6 +38,11 @@ static bool passed(const alb_report *report) {
   return alb_report_worst(report) <= report->tolerance;
 }
 
+/* Outputs of which the largest number is the answer. */
+static bool has_argmax(const char *name) {
+  return strcmp(name, "mlm") == 0 || strcmp(name, "classify") == 0 || strcmp(name, "ner") == 0;
+}
+
 void alb_report_print(alb_report *report, FILE *out) {
   fprintf(out, "%s (%s, --share %s) against %s\n", report->model_path, report->dtype, report->share,
           report->source_path ? report->source_path : report->against);
@@ -49,7 +54,7 @@ void alb_report_print(alb_report *report, FILE *out) {
     alb_comparison *c = &check->comparison;
     fprintf(out, "  %-10s %11.3g %11.3g %11.3g %13.9f %13.9f", check->name, c->max_abs, alb_comparison_relative(c),
             alb_comparison_mean_abs(c), alb_comparison_min_cosine(c), alb_comparison_median_cosine(c));
-    if (strcmp(check->name, "mlm") == 0) fprintf(out, "  %zu of %zu", c->agree, c->rows);
+    if (has_argmax(check->name)) fprintf(out, "  %zu of %zu", c->agree, c->rows);
     fputc('\n', out);
   }
   fprintf(out, "\n%s: %s %.3g, tolerance %.3g%s\n", passed(report) ? "PASS" : "FAIL", tolerance_kind(report),

@@ -78,8 +78,10 @@ static alb_status compare_heads(const validation *v, const alb_sequences *sequen
                                 const alb_array *hidden) {
   static const size_t rows[MLM_ROWS] = {0, 1, 2, 3, 4, 5, 6, 7};
   batch.tap = NULL;
-  ALB_TRY(compare_head(v, ALB_FN_EMBED, sequences, &batch, hidden));
-  ALB_TRY(compare_head(v, ALB_FN_POOLER, sequences, &batch, hidden));
+  static const char *const heads[] = {ALB_FN_EMBED, ALB_FN_POOLER, ALB_FN_CLASSIFY, ALB_FN_NER, ALB_FN_QA};
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    ALB_TRY(compare_head(v, heads[i], sequences, &batch, hidden));
+  }
   batch.rows = rows;
   batch.row_count = sequences->tokens < MLM_ROWS ? sequences->tokens : MLM_ROWS;
   return compare_head(v, ALB_FN_MLM, sequences, &batch, hidden);

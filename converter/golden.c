@@ -7,7 +7,8 @@
 static const struct {
   const char *function;
   size_t rows;
-} kept[] = {{ALB_FN_EMBED, 0}, {ALB_FN_POOLER, 0}, {ALB_FN_MLM, 1}};
+} kept[] = {{ALB_FN_EMBED, 0},    {ALB_FN_POOLER, 0}, {ALB_FN_MLM, 1},
+            {ALB_FN_CLASSIFY, 0}, {ALB_FN_NER, 0},    {ALB_FN_QA, 0}};
 
 enum { KEPT_COUNT = sizeof kept / sizeof kept[0] };
 
@@ -55,13 +56,22 @@ static alb_status keep(const maker *m, Alb__Golden *golden, const char *function
   return ALB_OK;
 }
 
+/* What a head would give for the sequence, by its type alone. */
+static alb_status keep_size(const maker *m, Alb__Golden *golden, size_t which) {
+  const uint32_t id = alb_graph_find(m->graph, kept[which].function);
+  if (id == ALB_NONE) return ALB_OK;
+  const alb_function *function = &m->graph->functions.items[id];
+  alb_type *types = ALB_NEW_ARRAY(m->arena, alb_type, function->input_count + function->nodes.count);
+  if (!types) return no_memory(m);
+  ALB_TRY(alb_function_types(m->diag, m->graph, id, types));
+  const alb_type *out = &types[function->output];
+  const size_t rows = out->dims[0] == ALB_DIM_SEQUENCES ? 1 : kept[which].rows ? kept[which].rows : golden->n_ids;
+  return keep(m, golden, kept[which].function, rows, (size_t)out->dims[1], NULL);
+}
+
 static alb_status keep_sizes(const maker *m, Alb__Golden *golden) {
   ALB_TRY(keep(m, golden, ALB_FN_ENCODER, golden->n_ids, m->config->hidden, NULL));
-  for (size_t i = 0; i < KEPT_COUNT; i++) {
-    if (alb_graph_find(m->graph, kept[i].function) == ALB_NONE) continue;
-    const bool mlm = strcmp(kept[i].function, ALB_FN_MLM) == 0;
-    ALB_TRY(keep(m, golden, kept[i].function, 1, mlm ? m->config->vocab : m->config->hidden, NULL));
-  }
+  for (size_t i = 0; i < KEPT_COUNT; i++) ALB_TRY(keep_size(m, golden, i));
   return ALB_OK;
 }
 
