@@ -3,6 +3,7 @@
 
 #include "cli/json_out.h"
 #include "cli/validate.h"
+#include "graph/heads.h"
 
 alb_check *alb_report_check(alb_report *report, const char *name, bool is_output) {
   for (size_t i = 0; i < report->checks.count; i++) {
@@ -40,7 +41,8 @@ static bool passed(const alb_report *report) {
 
 /* Outputs of which the largest number is the answer. */
 static bool has_argmax(const char *name) {
-  return strcmp(name, "mlm") == 0 || strcmp(name, "classify") == 0 || strcmp(name, "ner") == 0;
+  const alb_head head = alb_head_by_function(name);
+  return head != ALB_HEAD_COUNT && alb_head_info(head)->picks;
 }
 
 void alb_report_print(alb_report *report, FILE *out) {

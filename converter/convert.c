@@ -4,6 +4,7 @@
 #include "converter/golden.h"
 #include "converter/package.h"
 #include "converter/settings.h"
+#include "graph/heads.h"
 #include "passes/layer_table.h"
 
 typedef struct job {
@@ -42,21 +43,17 @@ static void drop_function(alb_graph *graph, const char *name) {
           (graph->functions.count - id) * sizeof *graph->functions.items);
 }
 
-/* Which head a task keeps beside the embedding, which has no weights; NULL: none. */
+/* Which head a task keeps beside the embedding, which has no weights. */
 static const struct {
-  const char *name, *head, *words;
-} tasks[] = {{"embed", NULL, NULL},
-             {"fill-mask", ALB_FN_MLM, "masked-language"},
-             {"classify", ALB_FN_CLASSIFY, "text classification"},
-             {"rerank", ALB_FN_CLASSIFY, "text classification"},
-             {"ner", ALB_FN_NER, "token classification"},
-             {"qa", ALB_FN_QA, "question answering"}};
+  const char *name;
+  alb_head head;
+} tasks[] = {{"embed", ALB_HEAD_EMBED},     {"fill-mask", ALB_HEAD_MLM}, {"classify", ALB_HEAD_CLASSIFY},
+             {"rerank", ALB_HEAD_CLASSIFY}, {"ner", ALB_HEAD_NER},       {"qa", ALB_HEAD_QA}};
 
 /* Heads stand behind the encoder and nobody calls them. */
-static void keep_head(alb_graph *graph, const char *head) {
-  static const char *const heads[] = {ALB_FN_POOLER, ALB_FN_MLM, ALB_FN_CLASSIFY, ALB_FN_NER, ALB_FN_QA};
-  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-    if (!head || strcmp(head, heads[i]) != 0) drop_function(graph, heads[i]);
+static void keep_head(alb_graph *graph, alb_head kept) {
+  for (int h = 0; h < ALB_HEAD_COUNT; h++) {
+    if (h != (int)kept && h != ALB_HEAD_EMBED) drop_function(graph, alb_head_info((alb_head)h)->function);
   }
 }
 
@@ -86,8 +83,9 @@ static alb_status select_task(job *c) {
   size_t i = 0;
   while (i < sizeof tasks / sizeof tasks[0] && strcmp(task, tasks[i].name) != 0) i++;
   if (i == sizeof tasks / sizeof tasks[0]) return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s is not known", task);
-  if (tasks[i].head && alb_graph_find(&c->graph, tasks[i].head) == ALB_NONE) {
-    return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s: the source has no %s head", task, tasks[i].words);
+  const alb_head_facts *head = alb_head_info(tasks[i].head);
+  if (alb_graph_find(&c->graph, head->function) == ALB_NONE) {
+    return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s: the source has no %s head", task, head->words);
   }
   if (strcmp(task, "rerank") == 0) ALB_TRY(check_rerank(c));
   keep_head(&c->graph, tasks[i].head);
