@@ -42,7 +42,8 @@ static alb_status add_pair(alb_diag *diag, alb_runner *runner, alb_str line, alb
   static const alb_pair_keys keys = {.first = "text", .second = "text_pair", .second_optional = true};
   alb_pair pair;
   alb_status status = alb_pair_parse(diag, line, &keys, &pair);
-  const alb_text text = {pair.first.p, pair.first.n, pair.second.p, pair.second.n};
+  /* as in transformers, an empty second text is none */
+  const alb_text text = {pair.first.p, pair.first.n, pair.second.n ? pair.second.p : NULL, pair.second.n};
   if (status == ALB_OK) status = tokenize(diag, runner, &text, ids);
   alb_pair_free(&pair);
   return status;

@@ -139,6 +139,8 @@ def make_state(name, class_name, settings, special):
     state = {k: random_tensor(name, k, tuple(v.shape)) for k, v in model.named_parameters(remove_duplicate=True)}
     copy_parts(state, special.get("equal", []))
     state = {k: v.to(dtype_of(k, special)).contiguous().clone() for k, v in state.items()}
+    if "O" in special.get("labels", []):  # other classes get their share of the tokens
+        state["classifier.bias"][0] -= 4
     if special.get("pooler"):
         for kind, shape in (("weight", (settings["hidden_size"],) * 2), ("bias", (settings["hidden_size"],))):
             state[f"bert.pooler.dense.{kind}"] = random_tensor(name, f"bert.pooler.dense.{kind}", shape).float()
