@@ -61,6 +61,9 @@ bool alb_run_wants_logits(const alb_runner *runner);
 /* Writes the logits of a head for all texts, a row for each text or for each token. (run_vectors.c) */
 alb_status alb_run_logits(alb_diag *diag, alb_runner *runner, const char *output, bool by_token);
 
+/* What scores are sorted by: NaN stands last. */
+float alb_run_order(float score);
+
 /* "truncated":true in an object of a reply to a text that was cut; nothing else has the member. */
 void alb_run_put_truncated(alb_json *json, bool truncated);
 

@@ -20,7 +20,8 @@ typedef struct classifier {
 /* Best first; of equals the first. */
 static int by_score(const void *a, const void *b) {
   const ranked *x = a, *y = b;
-  if (x->score != y->score) return x->score < y->score ? 1 : -1;
+  const float p = alb_run_order(x->score), q = alb_run_order(y->score);
+  if (p != q) return p < q ? 1 : -1;
   return (x->number > y->number) - (x->number < y->number);
 }
 

@@ -1,5 +1,6 @@
 /* What the commands of albert-run share: errors, notes, flushing. */
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,10 @@ alb_status alb_run_need_texts(alb_diag *diag, const alb_runner *runner) {
 
 bool alb_run_wants_logits(const alb_runner *runner) {
   return runner->options.logits || runner->options.format[0] == 'n';
+}
+
+float alb_run_order(float score) {
+  return isnan(score) ? -INFINITY : score;
 }
 
 void alb_run_put_truncated(alb_json *json, bool truncated) {

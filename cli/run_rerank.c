@@ -21,7 +21,8 @@ typedef struct ranker {
 /* Best first; of equals the first. */
 static int by_score(const void *a, const void *b) {
   const document *x = a, *y = b;
-  if (x->score != y->score) return x->score < y->score ? 1 : -1;
+  const float p = alb_run_order(x->score), q = alb_run_order(y->score);
+  if (p != q) return p < q ? 1 : -1;
   return (x->index > y->index) - (x->index < y->index);
 }
 

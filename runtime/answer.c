@@ -20,23 +20,24 @@ typedef struct asker {
   alb_diag *diag;
   alb_session *session;
   alb_token_encoding e;
-  size_t first, count;             /* the context's tokens in the encoding */
-  size_t room, step;               /* context tokens of a window, and from one window to the next */
-  bool cls;                        /* the first token is the tokenizer's "cls", which takes part in the softmax */
-  alb_arena arena;                 /* of folded answers */
-  alb_strmap folded;               /* place = answer */
+  size_t first, count; /* the context's tokens in the encoding */
+  size_t room, step;   /* context tokens of a window, and from one window to the next */
+  size_t others;       /* "cls" tokens before the context, in session->rows: they take part in the softmax */
+  alb_arena arena;     /* of folded answers */
+  alb_strmap folded;   /* place = answer */
   ALB_VEC(alb_span_score) answers; /* start and end in characters */
-  alb_text_cursor cursor;
+  alb_text_cursor cursor; /* where the window under way begins: spans are looked for from there */
 } asker;
 
 /* ---- the best spans of a window ---- */
 
-/* exp(logit - largest) / sum over the context, and over "cls"; others are as good as impossible. */
+/* The logarithm of the sum of exp(logit) over the tokens that take part. */
 static double log_total(const float *logits, const alb_window *w) {
-  double most = w->cls ? (double)logits[0] : -INFINITY, total = 0;
+  double most = -INFINITY, total = 0;
   for (size_t i = w->first; i < w->first + w->count; i++) most = fmax(most, (double)logits[2 * i]);
+  for (size_t i = 0; i < w->other_count; i++) most = fmax(most, (double)logits[2 * w->others[i]]);
   for (size_t i = w->first; i < w->first + w->count; i++) total += exp((double)logits[2 * i] - most);
-  if (w->cls) total += exp((double)logits[0] - most);
+  for (size_t i = 0; i < w->other_count; i++) total += exp((double)logits[2 * w->others[i]] - most);
   return most + log(total);
 }
 
@@ -82,7 +83,8 @@ static alb_status add_answer(asker *a, uint32_t start, uint32_t end, double scor
   alb_str text;
   size_t index;
   bool inserted;
-  ALB_TRY(fold(a, alb_text_cursor_slice(&a->cursor, start, end), &text));
+  alb_text_cursor cursor = a->cursor;
+  ALB_TRY(fold(a, alb_text_cursor_slice(&cursor, start, end), &text));
   index = alb_strmap_find(&a->folded, text);
   if (index != ALB_STRMAP_NONE) {
     a->answers.items[index].score += score;
@@ -133,8 +135,10 @@ static size_t fill_batch(const asker *a, size_t from, size_t most, size_t *token
 
 static alb_status read_window(asker *a, size_t from, const float *logits) {
   alb_span_score best[SPANS];
-  const alb_window w = {.first = a->first, .count = window_tokens(a, from), .cls = a->cls};
+  const alb_window w = {
+      .first = a->first, .count = window_tokens(a, from), .others = a->session->rows.p, .other_count = a->others};
   const size_t count = alb_best_spans(logits, &w, LONGEST_ANSWER, best, SPANS), begin = a->first + from;
+  (void)alb_text_cursor_seek(&a->cursor, a->e.offsets[2 * begin]);
   for (size_t i = 0; i < count; i++) {
     ALB_TRY(add_span(a, best[i].start + from, best[i].end + from, begin, begin + w.count, best[i].score));
   }
@@ -172,7 +176,6 @@ static alb_status plan_windows(asker *a, const alb_tokenizer *tokenizer) {
   a->room = most - others;
   const size_t stride = most / 2 < STRIDE ? most / 2 : STRIDE;
   a->step = stride < a->room ? a->room - stride : 1;
-  a->cls = a->e.ids[0] == alb_tokenizer_named(tokenizer, "cls") && a->first > 0;
   const size_t tokens = (a->room < a->count ? most * WINDOWS_AT_ONCE : a->e.count);
   alb_session *s = a->session;
   const bool ok = alb_buffer_reserve(&s->ids, tokens, sizeof(int32_t)) &&
@@ -180,6 +183,18 @@ static alb_status plan_windows(asker *a, const alb_tokenizer *tokenizer) {
                   alb_buffer_reserve(&s->lengths, WINDOWS_AT_ONCE, sizeof(size_t)) &&
                   alb_buffer_reserve(&s->logits, 2 * tokens, sizeof(float));
   return ok ? ALB_OK : alb_fail_memory(a->diag, tokens, "tokens");
+}
+
+static alb_status find_cls(asker *a, const alb_tokenizer *tokenizer) {
+  const int32_t cls = alb_tokenizer_named(tokenizer, "cls");
+  if (!alb_buffer_reserve(&a->session->rows, a->first, sizeof(size_t))) {
+    return alb_fail_memory(a->diag, a->first, "tokens");
+  }
+  size_t *rows = a->session->rows.p;
+  for (size_t i = 0; i < a->first; i++) {
+    if (a->e.ids[i] == cls) rows[a->others++] = i;
+  }
+  return ALB_OK;
 }
 
 static void take_best(asker *a, size_t windows, alb_answer *out) {
@@ -204,6 +219,7 @@ static alb_status ask(asker *a, const alb_text *text, alb_answer *out) {
   ALB_TRY(alb_session_encode_text(a->diag, a->session, text, SIZE_MAX, &a->e));
   ALB_TRY(alb_model_tokenizer(a->diag, a->session->model, &tokenizer));
   ALB_TRY(plan_windows(a, tokenizer));
+  ALB_TRY(find_cls(a, tokenizer));
   size_t windows = 0;
   for (size_t from = 0; from == 0 || from - a->step + a->room < a->count;) ALB_TRY(run_windows(a, &from, &windows));
   take_best(a, windows, out);

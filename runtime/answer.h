@@ -2,7 +2,6 @@
 #ifndef ALB_RUNTIME_ANSWER_H
 #define ALB_RUNTIME_ANSWER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +14,8 @@ typedef struct alb_span_score {
 /* Which tokens of a sequence are the context. */
 typedef struct alb_window {
   size_t first, count;
-  bool cls; /* token 0 takes part in the probabilities, though it is no answer */
+  const size_t *others; /* [other_count] tokens that take part in the probabilities, though they are no answer */
+  size_t other_count;
 } alb_window;
 
 /* The `most` best spans of at most `longest` tokens, best first; returns how many there are. logits[tokens][2] are of
