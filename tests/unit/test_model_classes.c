@@ -17,15 +17,15 @@
 enum { CLASSES = 24 }; /* the pooler's width, which stands for a head here */
 #define TEXT(text) ((char *)(uintptr_t)(text))
 
-/* A model whose function "pooler" is called `head`, opened; the file is gone at once. */
-static alb_status open_model(const char *head, size_t labels, const char *class_score, alb_model **model,
-                             alb_error *error) {
+/* A model whose function `from` is called `head`, opened; the file is gone at once. */
+static alb_status open_renamed(const char *from, const char *head, size_t labels, const char *class_score,
+                               alb_model **model, alb_error *error) {
   char path[] = "/tmp/alb-classes-XXXXXX";
   alb_diag diag = {0};
   enc e = {0};
   enc_make(&e, &enc_small);
   for (size_t i = 0; i < e.manifest->n_functions; i++) {
-    if (strcmp(e.manifest->functions[i]->name, "pooler") == 0) e.manifest->functions[i]->name = TEXT(head);
+    if (strcmp(e.manifest->functions[i]->name, from) == 0) e.manifest->functions[i]->name = TEXT(head);
   }
   e.manifest->n_labels = labels;
   e.manifest->labels = ALB_NEW_ARRAY(&e.arena, char *, labels);
@@ -41,6 +41,11 @@ static alb_status open_model(const char *head, size_t labels, const char *class_
   enc_free(&e);
   alb_diag_free(&diag);
   return status;
+}
+
+static alb_status open_model(const char *head, size_t labels, const char *class_score, alb_model **model,
+                             alb_error *error) {
+  return open_renamed("pooler", head, labels, class_score, model, error);
 }
 
 static void test_labels(void **state) {
@@ -60,15 +65,59 @@ static void test_labels(void **state) {
 }
 
 static void test_wrong_labels(void **state) {
-  static const char *const heads[] = {"classify", "ner"};
   (void)state;
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 2; i++) {
     alb_model *model = NULL;
     alb_error error = {""};
-    assert_int_equal(open_model(heads[i % 2], i < 2 ? 0 : CLASSES + 1, "", &model, &error), ALB_SHAPE);
-    assert_non_null(strstr(error.text, i < 2 ? "0 labels for 24 classes" : "25 labels for 24 classes"));
+    assert_int_equal(open_model("classify", i ? CLASSES + 1 : 0, "", &model, &error), ALB_SHAPE);
+    assert_non_null(strstr(error.text, i ? "25 labels for 24 classes" : "0 labels for 24 classes"));
     assert_null(model);
   }
+}
+
+/* A function that gives other rows than its name says would be read, or written, past its end. */
+static void test_wrong_rows(void **state) {
+  static const struct {
+    const char *from, *to, *message;
+  } cases[] = {{"pooler", "ner", "\"ner\" does not give a row for each token"},
+               {"pooler", "qa", "\"qa\" does not give a row for each token"},
+               {"mlm", "classify", "\"classify\" does not give a row for each text"},
+               {"mlm", "embed2", NULL},
+               {"mlm", "ner", "\"ner\" does not give a row for each token"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    alb_model *model = NULL;
+    alb_error error = {""};
+    const alb_status status = open_renamed(cases[i].from, cases[i].to, CLASSES, "", &model, &error);
+    assert_int_equal(status, cases[i].message ? ALB_SHAPE : ALB_OK);
+    if (cases[i].message) assert_non_null(strstr(error.text, cases[i].message));
+    alb_model_free(model);
+  }
+}
+
+/* Logits of the masked-language head are of chosen tokens: there is no room for those of all. */
+static void test_wrong_inputs(void **state) {
+  (void)state;
+  char path[] = "/tmp/alb-classes-XXXXXX";
+  alb_diag diag = {0};
+  alb_model *model = NULL;
+  alb_error error = {""};
+  enc e = {0};
+  enc_make(&e, &enc_small);
+  for (size_t i = 0; i < e.manifest->n_functions; i++) {
+    if (strcmp(e.manifest->functions[i]->name, "mlm") == 0)
+      e.manifest->functions[i]->inputs[0]->dims[0] = ALB_DIM_TOKENS;
+  }
+  const int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  (void)close(fd);
+  (void)unlink(path);
+  assert_int_equal(enc_write(&e, &diag, path), ALB_OK);
+  assert_int_equal(alb_model_open(path, NULL, &model, &error), ALB_SHAPE);
+  assert_non_null(strstr(error.text, "\"mlm\" does not give a row for each chosen token"));
+  (void)unlink(path);
+  enc_free(&e);
+  alb_diag_free(&diag);
 }
 
 static void check_scores(const char *stated, const char *said, const float *logits, const float *expected) {
@@ -141,6 +190,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_labels),
       cmocka_unit_test(test_wrong_labels),
+      cmocka_unit_test(test_wrong_rows),
+      cmocka_unit_test(test_wrong_inputs),
       cmocka_unit_test(test_scores),
       cmocka_unit_test(test_large_logits),
       cmocka_unit_test(test_heads_that_are_not_there),
