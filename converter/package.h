@@ -22,7 +22,7 @@ typedef struct alb_package {
   char **labels;
   size_t label_count;
   const char *class_score, *rank_score; /* as in alb_classes */
-  Alb__Embedding *embedding; /* NULL: none */
+  Alb__Embedding *embedding;            /* NULL: none */
   Alb__Provenance *provenance;
   Alb__Golden **golden;
   size_t golden_count;
