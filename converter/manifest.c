@@ -43,6 +43,9 @@ static alb_status build_config(const builder *b, Alb__Config **out) {
   m->dtype = TEXT(b->package->dtype);
   m->share = TEXT(b->package->share);
   m->pad_id = c->pad_id;
+  if (alb_graph_find(b->package->graph, ALB_FN_CLASSIFY) == ALB_NONE) return ALB_OK;
+  m->class_score = TEXT(b->package->class_score);
+  m->rank_score = TEXT(b->package->rank_score);
   return ALB_OK;
 }
 

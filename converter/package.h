@@ -14,14 +14,15 @@ typedef struct alb_prompt {
 typedef struct alb_package {
   const alb_encoder_config *config;
   const alb_graph *graph; /* after the passes */
-  const char *task;       /* "embed", "fill-mask" */
+  const char *task;       /* a task of --task but "auto" */
   const char *dtype, *share;
   Alb__Tokenizer *tokenizer; /* NULL: token ids only */
   const alb_str *tokens;     /* [token_count], the vocabulary */
   size_t token_count;
   char **labels;
   size_t label_count;
-  Alb__Embedding *embedding; /* NULL: none */
+  const char *class_score, *rank_score; /* as in alb_classes */
+  Alb__Embedding *embedding;            /* NULL: none */
   Alb__Provenance *provenance;
   Alb__Golden **golden;
   size_t golden_count;
