@@ -95,12 +95,11 @@ static alb_status put(alb_pickle_machine *m, uint32_t index) {
   return alb_vec_push(&m->memo, value) ? ALB_OK : alb_fail_memory(m->diag, 8, "the memo");
 }
 
+/* What is used again does not change any more: nothing can come to contain itself. */
 static alb_status get(alb_pickle_machine *m, uint32_t index) {
   if (index >= m->memo.count) return alb_pickle_wrong(m, ALB_MALFORMED, "memo entry is not set");
-  const alb_pickle_value *value = m->memo.items[index];
-  if (!value->complete && (value->tag == ALB_PICKLE_LIST || value->tag == ALB_PICKLE_DICT)) {
-    return alb_pickle_wrong(m, ALB_MALFORMED, "a list or dict is used before it is complete: it would contain itself");
-  }
+  alb_pickle_value *value = m->memo.items[index];
+  if (value->tag == ALB_PICKLE_LIST || value->tag == ALB_PICKLE_DICT) value->complete = true;
   return push(m, value);
 }
 
@@ -278,7 +277,9 @@ static alb_status open_top(alb_pickle_machine *m, alb_pickle_tag tag, alb_pickle
   if ((*out)->tag != tag) {
     return alb_pickle_wrong(m, ALB_MALFORMED, tag == ALB_PICKLE_LIST ? "is not on a list" : "is not on a dict");
   }
-  return (*out)->complete ? alb_pickle_wrong(m, ALB_MALFORMED, "a list or dict is changed after it was used") : ALB_OK;
+  return (*out)->complete ? alb_pickle_wrong(m, ALB_MALFORMED,
+                                             "a list or dict is changed after it was used: it would contain itself")
+                          : ALB_OK;
 }
 static alb_status op_append(alb_pickle_machine *m, const uint8_t *arg) {
   alb_pickle_value *list, *value;

@@ -55,7 +55,7 @@ typedef struct alb_pickle_tensor {
 struct alb_pickle_value {
   uint8_t tag;   /* alb_pickle_tag */
   uint8_t depth; /* of nesting below it */
-  bool complete; /* part of another value: nothing is added to it any more, so that none contains itself */
+  bool complete; /* used by another value or again: nothing is added to it any more, so that none contains itself */
   bool ordered;  /* an OrderedDict */
   union {
     int64_t integer; /* BOOL, INT */
