@@ -92,5 +92,6 @@ alb_status alb_torch_view(alb_diag *diag, alb_spill *spill, const alb_torch_byte
   copy_strided(tensor, elements, width, bytes->big_endian, copy);
   *out = (alb_span){copy, size};
   alb_file_release(*out);
+  alb_file_release(storage->bytes);
   return ALB_OK;
 }

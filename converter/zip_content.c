@@ -29,7 +29,7 @@ alb_status alb_zip_borrow(alb_diag *diag, const alb_zip *zip, const alb_zip_entr
   while (rest.n) {
     (void)alb_span_take(&rest, rest.n < STEP ? rest.n : STEP, &step);
     crc = crc32_z(crc, step.p, step.n);
-    if (rest.n) alb_file_release(step);
+    alb_file_release(step);
   }
   return check_crc(diag, entry, (uint32_t)crc);
 }
@@ -64,6 +64,7 @@ alb_status alb_zip_extract(alb_diag *diag, const alb_zip *zip, const alb_zip_ent
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return alb_fail_memory(diag, 0, "decompression");
     const bool sound = inflate_all(&stream, packed, out, n);
     (void)inflateEnd(&stream);
+    alb_file_release(packed);
     if (!sound) return bad(diag, entry, ALB_MALFORMED, "its deflated data are damaged or not of the size that is said");
   }
   return check_crc(diag, entry, (uint32_t)crc32_z(crc32_z(0, NULL, 0), out, n));
