@@ -1,6 +1,6 @@
-/* A zip archive as an index over a mapped file, whose pages are given back once they were read. Strict: what two readers
- * could understand in two ways is refused.
- * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (4.3 "General Format", 4.5.3 "ZIP64") */
+/* A zip archive as an index over a mapped file, whose pages are given back once they were read. Strict: what two
+ * readers could understand in two ways is refused. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (4.3
+ * "General Format", 4.5.3 "ZIP64") */
 #ifndef ALB_CONVERTER_ZIP_H
 #define ALB_CONVERTER_ZIP_H
 
