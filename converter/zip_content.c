@@ -11,10 +11,6 @@ static alb_span packed_bytes(const alb_zip *zip, const alb_zip_entry *e) {
   return (alb_span){zip->file.p + e->data, (size_t)e->packed};
 }
 
-static alb_status bad(alb_diag *diag, const alb_zip_entry *e, alb_status status, const char *what) {
-  return alb_fail(diag, status, "zip: entry \"%.*s\": %s", ALB_STR_ARGS(e->name), what);
-}
-
 static alb_status check_crc(alb_diag *diag, const alb_zip_entry *e, uint32_t crc) {
   if (crc == e->crc) return ALB_OK;
   return alb_fail(diag, ALB_CHECKSUM, "zip: entry \"%.*s\": checksum is %08x, the archive says %08x",
@@ -34,8 +30,8 @@ alb_status alb_zip_borrow(alb_diag *diag, const alb_zip *zip, const alb_zip_entr
   return check_crc(diag, entry, (uint32_t)crc);
 }
 
-/* One stream to exactly n bytes, which takes all packed bytes. */
-static bool inflate_all(z_stream *stream, alb_span packed, uint8_t *out, size_t n) {
+/* One stream to exactly n bytes, which takes all packed bytes: Z_STREAM_END. */
+static int inflate_all(z_stream *stream, alb_span packed, uint8_t *out, size_t n) {
   int result = Z_OK;
   uint8_t none[1];
   stream->next_out = n ? out : none;
@@ -51,7 +47,8 @@ static bool inflate_all(z_stream *stream, alb_span packed, uint8_t *out, size_t 
     }
     result = inflate(stream, Z_NO_FLUSH);
   }
-  return result == Z_STREAM_END && stream->total_out == n && stream->total_in == packed.n;
+  const bool all = stream->total_out == n && stream->total_in == packed.n;
+  return result == Z_STREAM_END && !all ? Z_DATA_ERROR : result;
 }
 
 alb_status alb_zip_extract(alb_diag *diag, const alb_zip *zip, const alb_zip_entry *entry, uint8_t *out) {
@@ -62,10 +59,15 @@ alb_status alb_zip_extract(alb_diag *diag, const alb_zip *zip, const alb_zip_ent
   } else {
     z_stream stream = {0};
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return alb_fail_memory(diag, 0, "decompression");
-    const bool sound = inflate_all(&stream, packed, out, n);
+    const int result = inflate_all(&stream, packed, out, n);
     (void)inflateEnd(&stream);
     alb_file_release(packed);
-    if (!sound) return bad(diag, entry, ALB_MALFORMED, "its deflated data are damaged or not of the size that is said");
+    if (result == Z_MEM_ERROR) return alb_fail_memory(diag, 0, "decompression");
+    if (result != Z_STREAM_END) {
+      return alb_fail(diag, ALB_MALFORMED,
+                      "zip: entry \"%.*s\": its deflated data are damaged or not of the size that is said",
+                      ALB_STR_ARGS(entry->name));
+    }
   }
   return check_crc(diag, entry, (uint32_t)crc32_z(crc32_z(0, NULL, 0), out, n));
 }
