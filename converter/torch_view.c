@@ -1,7 +1,8 @@
 /* The elements of a tensor that PyTorch stored as a view of a storage: offset, sizes, strides. */
 #include "converter/torch_state.h"
 
-enum { MAX_COPIES = 4 }; /* of a storage, in all tensors that are no plain part of it */
+/* Of a storage, in all tensors that are no plain part of it; and bytes that are always allowed. */
+enum { MAX_COPIES = 4, SMALL_BYTES = 1 << 16 };
 
 static alb_status wrong(alb_diag *diag, alb_str name, alb_status status, const char *what) {
   return alb_fail(diag, status, "tensor \"%.*s\": %s", ALB_STR_ARGS(name), what);
@@ -85,7 +86,7 @@ alb_status alb_torch_view(alb_diag *diag, alb_spill *spill, const alb_torch_byte
     return ALB_OK;
   }
   storage->copied += size;
-  if (storage->copied / MAX_COPIES > storage->bytes.n) {
+  if (storage->copied > SMALL_BYTES && (storage->copied - SMALL_BYTES) / MAX_COPIES > storage->bytes.n) {
     return wrong(diag, name, ALB_LIMIT, "too many transposed or strided tensors look at its storage");
   }
   ALB_TRY(alb_spill_alloc(diag, spill, size, &copy));

@@ -217,8 +217,9 @@ def views(c):
         body(c, f"view-type-{name}", "MALFORMED", "are not numbers", mapping(
             {"a": glob("torch._utils", "_rebuild_tensor") + arguments + REDUCE}))
     view("metadata", "UNSUPPORTED", "a tensor with metadata", [4], four, more=mapping({"neg": TRUE}))
-    many = {f"t{i}": tensor([4], four, stride=[1]) for i in range(3)} | {f"s{i}": tensor([2], four, stride=[2]) for i in range(12)}
-    body(c, "view-copies", "LIMIT", "too many transposed or strided", mapping(many), {"0": bytes(16)})
+    held = storage(count=16384)
+    many = {f"t{i}": tensor([16384], held) for i in range(20)} | {f"s{i}": tensor([8192], held, stride=[2]) for i in range(12)}
+    body(c, "view-copies", "LIMIT", "too many transposed or strided", mapping(many), {"0": bytes(65536)})
     body(c, "view-size-text", "MALFORMED", "a torch.Size of something else",
          mapping({"a": glob("torch", "Size") + tup(tup(text("4"))) + REDUCE}))
     body(c, "view-parameter", "MALFORMED", "a parameter of something else",
