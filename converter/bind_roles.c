@@ -14,6 +14,7 @@ typedef struct binder {
   alb_tensors *tensors;
   alb_model_spec *spec;
   bool *used;         /* by tensor id of the source */
+  alb_str outer;      /* what a trainer put before every name: "module.", "base_model." */
   const char *prefix; /* of the encoder's tensors: for names of missing ones */
   ALB_VEC(const char *) missing;
 } binder;
@@ -27,12 +28,12 @@ static void albert_place(const alb_source_config *c, uint32_t layer, uint32_t *g
 
 enum { MAX_CLASSES = 1 << 20 };
 
-enum { NAME_ROOM = 256 }; /* patterns are below 100 characters, a number has at most ten */
+enum { NAME_ROOM = 256, MAX_OUTER = 128 }; /* patterns are below 100 characters, a number has at most ten */
 
-/* The pattern behind the prefix, with numbers in the place of {L}, {G} and {I}. */
+/* The pattern behind both prefixes, with numbers in the place of {L}, {G} and {I}. */
 static alb_str expand(const binder *b, const char *prefix, const char *pattern, uint32_t layer, char out[NAME_ROOM]) {
   uint32_t group, inner;
-  int n = snprintf(out, NAME_ROOM, "%s", prefix);
+  int n = snprintf(out, NAME_ROOM, "%.*s%s", ALB_STR_ARGS(b->outer), prefix);
   albert_place(b->config, layer, &group, &inner);
   while (*pattern) {
     const char *open = strchr(pattern, '{');
@@ -260,13 +261,56 @@ static alb_status bind_globals(binder *b) {
   return settle_classifier(b);
 }
 
+/* Whether the tensor is a table of word embeddings, and what stands before the architecture's prefix in its name. */
+static bool outer_of(const binder *b, alb_str name, alb_str *outer) {
+  const alb_str word = ALB_STR("embeddings.word_embeddings.weight");
+  if (!alb_str_ends(name, word)) return false;
+  const alb_str before = {name.p, name.n - word.n};
+  bool found = false;
+  for (size_t p = 0; b->arch->prefixes[p]; p++) { /* the longest prefix that fits */
+    const alb_str prefix = alb_str_of(b->arch->prefixes[p]);
+    const alb_str rest = {before.p, before.n - prefix.n};
+    if (!alb_str_ends(before, prefix) || (rest.n && rest.p[rest.n - 1] != '.') || (found && rest.n >= outer->n))
+      continue;
+    *outer = rest;
+    found = true;
+  }
+  return found;
+}
+
+/* Whatever wraps a model puts its own name before those of all tensors: "module.", "base_model.", "model.". It is what
+ * stands before the word embeddings: nothing, when some have nothing before them. */
+static alb_status find_outer(binder *b) {
+  alb_str outer, other = {NULL, 0};
+  bool found = false;
+  b->outer = ALB_STR("");
+  for (size_t i = 0; i < b->source->tensors.tensors.count; i++) {
+    if (!outer_of(b, b->source->tensors.tensors.items[i].name, &outer)) continue;
+    if (outer.n == 0) {
+      b->outer = outer;
+      return ALB_OK;
+    }
+    if (found && !alb_str_equal(outer, b->outer)) other = outer;
+    if (!found) b->outer = outer;
+    found = true;
+  }
+  if (other.n) {
+    return alb_fail(b->diag, ALB_UNSUPPORTED, "the source holds two encoders: \"%.*s\" and \"%.*s\"",
+                    ALB_STR_ARGS(b->outer), ALB_STR_ARGS(other));
+  }
+  if (b->outer.n <= MAX_OUTER) return ALB_OK;
+  return alb_fail(b->diag, ALB_LIMIT, "more than %d bytes stand before the names of tensors", MAX_OUTER);
+}
+
 /* The prefix that names of this source have: the first that any tensor begins with. */
 static void find_prefix(binder *b) {
   b->prefix = "";
   for (size_t i = 0; i < b->source->tensors.tensors.count; i++) {
+    const alb_str name = b->source->tensors.tensors.items[i].name;
+    if (!alb_str_starts(name, b->outer)) continue;
     for (size_t p = 0; b->arch->prefixes[p]; p++) {
       const alb_str prefix = alb_str_of(b->arch->prefixes[p]);
-      if (prefix.n == 0 || !alb_str_starts(b->source->tensors.tensors.items[i].name, prefix)) continue;
+      if (prefix.n == 0 || !alb_str_starts((alb_str){name.p + b->outer.n, name.n - b->outer.n}, prefix)) continue;
       b->prefix = b->arch->prefixes[p];
       return;
     }
@@ -327,20 +371,23 @@ static alb_status report_missing(binder *b, const alb_binding *binding) {
 /* Layers that the configuration does not know of would be lost without a word. */
 static alb_status refuse_lost_layers(const binder *b, const alb_binding *binding) {
   for (size_t i = 0; i < binding->unused_count; i++) {
-    const alb_str name = binding->unused[i];
+    alb_str name = binding->unused[i];
+    if (!alb_str_starts(name, b->outer)) continue;
+    name = (alb_str){name.p + b->outer.n, name.n - b->outer.n};
     for (size_t p = 0; b->arch->prefixes[p]; p++) {
       const size_t n = strlen(b->arch->prefixes[p]);
       const bool prefixed = alb_str_starts(name, alb_str_of(b->arch->prefixes[p]));
       if (!prefixed || !alb_str_starts((alb_str){name.p + n, name.n - n}, ALB_STR("encoder."))) continue;
       return alb_fail(b->diag, ALB_MALFORMED,
                       "tensor \"%.*s\" belongs to the encoder, but not to one of the %u layers of config.json",
-                      ALB_STR_ARGS(name), b->spec->config.layers);
+                      ALB_STR_ARGS(binding->unused[i]), b->spec->config.layers);
     }
   }
   return ALB_OK;
 }
 
 static alb_status bind_all(binder *b, alb_binding *binding) {
+  ALB_TRY(find_outer(b));
   find_prefix(b);
   ALB_TRY(bind_globals(b));
   ALB_TRY(bind_layers(b));

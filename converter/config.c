@@ -119,6 +119,13 @@ static alb_status refuse_features(alb_diag *diag, const json_t *json) {
   return ALB_OK;
 }
 
+/* The configurations of Google's first checkpoints name no type. BERT's have two kinds of token types, where RoBERTa's
+ * have one; ALBERT's have groups of layers. NULL: another form. */
+static const char *first_form(const json_t *json) {
+  if (json_is_integer(json_object_get(json, "num_hidden_groups"))) return "albert";
+  return json_integer_value(json_object_get(json, "type_vocab_size")) == 2 ? "bert" : NULL;
+}
+
 static alb_status read_model_type(alb_diag *diag, const json_t *json, bool *albert) {
   const json_t *first = json_array_get(json_object_get(json, "architectures"), 0);
   const char *type = json_string_value(json_object_get(json, "model_type"));
@@ -126,6 +133,7 @@ static alb_status read_model_type(alb_diag *diag, const json_t *json, bool *albe
     const char *name = json_string_value(first);
     type = name && strncmp(name, "Albert", 6) == 0 ? "albert" : name && strncmp(name, "Bert", 4) == 0 ? "bert" : NULL;
   }
+  if (!type && !first && !json_object_get(json, "model_type")) type = first_form(json);
   if (!type)
     return alb_fail(diag, ALB_UNSUPPORTED, "config.json: no model_type, and architectures does not say either");
   *albert = strcmp(type, "albert") == 0;

@@ -31,10 +31,7 @@ static const struct {
     {MAGIC("\x89"
            "ALB\r\n\x1a\n"),
      ALB_UNSUPPORTED, "an .alb file as a source is not supported yet"},
-    {MAGIC("PK\x03\x04"), ALB_UNSUPPORTED, "looks like a zip archive (PyTorch .bin or .pt, NumPy): not supported yet"},
     {MAGIC("PK\x05\x06"), ALB_MALFORMED, "looks like an empty zip archive"},
-    {MAGIC("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"), ALB_UNSUPPORTED,
-     "looks like a PyTorch file of before version 1.6: not supported yet"},
     {MAGIC("GGUF"), ALB_UNSUPPORTED, "looks like GGUF: not supported yet"},
     {MAGIC("\x89HDF\r\n\x1a\n"), ALB_UNSUPPORTED, "looks like HDF5 (Keras): not supported"},
     {MAGIC("\x1f\x8b"), ALB_UNSUPPORTED, "looks like gzip: decompress it first"},
@@ -46,7 +43,7 @@ static const struct {
     {MAGIC("7z\xbc\xaf\x27\x1c"), ALB_UNSUPPORTED, "looks like 7z: unpack it first"},
     {MAGIC("\x93NUMPY"), ALB_UNSUPPORTED, "looks like a NumPy array: not supported"},
     {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like ONNX or another protobuf: not supported yet"},
-    {MAGIC("\x80"), ALB_UNSUPPORTED, "looks like a Python pickle: not supported yet"},
+    {MAGIC("\x80"), ALB_UNSUPPORTED, "looks like a Python pickle, but not one that PyTorch wrote"},
 #undef MAGIC
 #undef TEXT
 };
@@ -105,6 +102,7 @@ alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_fil
     reader = find_reader(head, ALB_PROBE_MAYBE);
   }
   if (reader) return reader->read(diag, source, file);
-  if (head.n >= SMALLEST) return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors)");
+  if (head.n >= SMALLEST)
+    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

@@ -9,11 +9,11 @@
 #include "converter/shards.h"
 
 /* Where the weights of a folder are looked for, in this order. */
-static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json",
+static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                           "pytorch_model.bin.index.json",
                                            /* not read yet, but named by what is in them: */
-                                           "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx",
-                                           "onnx/model.onnx", "tf_model.h5", "model.gguf", "model.ckpt.index",
-                                           "bert_model.ckpt.index", "saved_model.pb"};
+                                           "model.onnx", "onnx/model.onnx", "tf_model.h5", "model.gguf",
+                                           "model.ckpt.index", "bert_model.ckpt.index", "saved_model.pb"};
 
 /* A relative name whose parts never lead upwards. */
 static bool is_inside(const char *name) {
@@ -106,7 +106,8 @@ static alb_status read_folder(alb_diag *diag, alb_source *source) {
     if (alb_path_exists(path)) return read_file(diag, source, weight_files[i]);
   }
   return alb_fail(diag, ALB_IO,
-                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json)");
+                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
+                  "pytorch_model.bin, pytorch_model.bin.index.json)");
 }
 
 /* Splits a file's path into folder and name. */
@@ -139,6 +140,7 @@ void alb_source_free(alb_source *source) {
   for (size_t i = 0; i < source->files.count; i++) alb_file_unmap(&source->files.items[i].file);
   alb_vec_free(&source->files);
   alb_tensors_free(&source->tensors);
+  alb_spill_free(&source->spill);
   if (source->config) json_decref(source->config);
   alb_arena_free(&source->arena);
 }

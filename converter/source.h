@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "base/spill.h"
 #include "graph/tensors.h"
 
 typedef struct alb_source_file {
@@ -20,6 +21,7 @@ typedef struct alb_source {
   const char *folder; /* where the files lie, in arena */
   ALB_VEC(alb_source_file) files;
   alb_tensors tensors; /* names as the source has them */
+  alb_spill spill;     /* bytes of tensors that no file holds as they are */
   json_t *config;      /* config.json; NULL when there is none */
 } alb_source;
 

@@ -11,7 +11,7 @@ make                    build   what CMake drives
 cmake                   build   builds, presets, install; 3.25 or newer
 protobuf-c-compiler     build   makes C of format/alb.proto
 libprotobuf-c-dev       build   the manifest inside .alb files
-zlib1g-dev              build   compressed blobs
+zlib1g-dev              build   compressed blobs; zip archives of PyTorch
 libxxhash-dev           build   content hashes and checksums
 libutf8proc-dev         build   Unicode normalization in tokenizers
 libpcre2-dev            build   regular expressions in tokenizers

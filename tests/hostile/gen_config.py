@@ -59,7 +59,9 @@ def numbers(c):
 def names(c):
     for i, (status, message, keys) in enumerate((
             ("UNSUPPORTED", 'model_type "roberta" is not supported', {"model_type": "roberta"}),
-            ("UNSUPPORTED", "no model_type", {"model_type": ABSENT}),
+            ("UNSUPPORTED", "no model_type", {"model_type": ABSENT, "type_vocab_size": 1}),
+            ("UNSUPPORTED", "no model_type", {"model_type": ABSENT, "type_vocab_size": ABSENT}),
+            ("UNSUPPORTED", "no model_type", {"model_type": ABSENT, "architectures": [7]}),
             ("UNSUPPORTED", "no model_type", {"model_type": 7}),
             ("UNSUPPORTED", "no model_type", {"model_type": ABSENT, "architectures": ["RobertaModel"]}),
             ("UNSUPPORTED", "\\x1b[31m", {"model_type": "\x1b[31m\n"}),
@@ -188,6 +190,20 @@ def twins(c):
     with_config(c, "twin-nulls", "OK", "", changed(pad_token_id=None, is_decoder=None, position_embedding_type=None,
                                                    layer_norm_eps=None, id2label=None))
     with_config(c, "twin-architectures", "OK", "", changed(model_type=ABSENT, architectures=["BertModel"]))
+    with_config(c, "twin-first-form", "OK", "", changed(model_type=ABSENT))
+    with_config(c, "twin-first-albert", "OK", "", changed(ALBERT, model_type=ABSENT), model(ALBERT))
+    for i, outer in enumerate(("module.", "base_model.", "module.model.bert.", "0.auto_model.", "a.b.c.")):
+        with_config(c, f"twin-outer-{i}", "OK", "", CONFIG, {f"{outer}{k}": v for k, v in full.items()} |
+                    {"head.weight": ("U8", [1], b"a")})
+    with_config(c, "twin-outer-beside", "OK", "", CONFIG, full | {f"teacher.{k}": v for k, v in full.items()})
+    with_config(c, "outer-two", "UNSUPPORTED", 'two encoders: "first." and "other."', CONFIG,
+                {f"first.{k}": v for k, v in full.items()} | {f"other.bert.{k}": v for k, v in full.items()})
+    with_config(c, "outer-long", "LIMIT", "more than 128 bytes", CONFIG, {f"{'x' * 200}.{k}": v for k, v in full.items()})
+    lost = {"module.encoder.layer.2.output.dense.bias": ("F32", [8], bytes(32))}
+    with_config(c, "outer-layer-lost", "MALFORMED", "not to one of the 2 layers", CONFIG,
+                {f"module.{k}": v for k, v in full.items()} | lost)
+    with_config(c, "outer-missing", "MISSING", "missing tensors (1): module.pooler.dense.bias", CONFIG,
+                {f"module.{k}": v for k, v in full.items()} | {"module.pooler.dense.weight": ("F32", [8, 8], bytes(256))})
     with_config(c, "twin-prefix", "OK", "", CONFIG, {f"bert.{k}": v for k, v in full.items()})
     with_config(c, "twin-gamma", "OK", "", CONFIG, {k.replace("LayerNorm.weight", "LayerNorm.gamma")
                                                     .replace("LayerNorm.bias", "LayerNorm.beta"): v for k, v in full.items()})

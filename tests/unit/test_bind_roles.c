@@ -358,6 +358,23 @@ static void test_both_prefixes(void **state) {
   assert_refused(&f->diag, bind(f), ALB_DUPLICATE, "with and without a prefix");
 }
 
+/* A wrapper's name stands before those of all tensors of the encoder. */
+static void test_outer_prefix(void **state) {
+  static const char *const outer[] = {"module.", "base_model.bert.", "0.auto_model."};
+  fixture *f = *state;
+  for (size_t i = 0; i < sizeof outer / sizeof outer[0]; i++) {
+    make_bert(f, outer[i], 2);
+    add(f, "head.weight", HIDDEN, 0);
+    assert_ok(&f->diag, bind(f));
+    assert_int_equal(f->binding.unused_count, 1);
+    clear(f);
+    memset(f, 0, sizeof *f);
+  }
+  make_bert(f, "query.bert.", 1);
+  add_embeddings(f, "passage.");
+  assert_refused(&f->diag, bind(f), ALB_UNSUPPORTED, "two encoders: \"query.\" and \"passage.\"");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_bert, setup, teardown),
@@ -377,6 +394,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_wrong_shape, setup, teardown),
       cmocka_unit_test_setup_teardown(test_nonfinite, setup, teardown),
       cmocka_unit_test_setup_teardown(test_both_prefixes, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_outer_prefix, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
