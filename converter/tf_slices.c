@@ -39,14 +39,15 @@ static void put_signed(key_writer *w, int64_t value) {
   const uint64_t magnitude = value < 0 ? ~(uint64_t)value : (uint64_t)value;
   unsigned n = 1;
   while (n < 10 && magnitude >> (7 * n - 1)) n++;
-  uint8_t bytes[10];
+  uint8_t bytes[10] = {0};
+  const uint64_t sign = value < 0 ? 255 : 0;
   for (unsigned i = 0; i < n; i++) {
     const unsigned shift = 8 * (n - 1 - i);
-    bytes[i] = shift < 64 ? (uint8_t)((uint64_t)value >> shift) : (uint8_t)(value < 0 ? 255 : 0);
+    bytes[i] = (uint8_t)(shift < 64 ? (uint64_t)value >> shift : sign);
   }
   const unsigned ones = 0xffc0u << (10 - n) & 0xffffu; /* n ones from the highest of 16 bits */
-  bytes[0] ^= (uint8_t)(ones >> 8);
-  if (n > 1) bytes[1] ^= (uint8_t)ones;
+  bytes[0] = (uint8_t)(bytes[0] ^ ones >> 8);
+  if (n > 1) bytes[1] = (uint8_t)(bytes[1] ^ (ones & 255));
   for (unsigned i = 0; i < n; i++) put(w, bytes[i]);
 }
 
