@@ -1,5 +1,5 @@
-/* ALBERT in TensorFlow checkpoints, as two programs call its tensors: Google's (google-research/albert) and
- * transformers' Keras models. */
+/* ALBERT in TensorFlow checkpoints, as three programs call its tensors: Google's (google-research/albert),
+ * transformers' Keras models, and the TensorFlow model garden (official/nlp). */
 #include "converter/arch.h"
 
 #define ROLE(role, name) \
@@ -72,4 +72,35 @@ const alb_arch alb_arch_albert_keras = {
     .pattern_count = COUNT(keras),
     .ignored = ignored,
     .encoder = "encoder/",
+};
+
+/* One layer, without a number. */
+static const alb_name_pattern garden[] = {
+    ROLE(WORD, "word_embeddings/embeddings"),
+    ROLE(POSITION, "position_embedding/embeddings"),
+    ROLE(TYPE, "type_embeddings/embeddings"),
+    NORM(EMBED, "embeddings/layer_norm"),
+    KERNEL_BIAS(PROJECTION, "embedding_projection"),
+    KERNEL_BIAS(QUERY, "transformer/self_attention/query"),
+    KERNEL_BIAS(KEY, "transformer/self_attention/key"),
+    KERNEL_BIAS(VALUE, "transformer/self_attention/value"),
+    KERNEL_BIAS(OUTPUT, "transformer/self_attention/attention_output"),
+    NORM(ATTENTION, "transformer/self_attention_layer_norm"),
+    KERNEL_BIAS(UP, "transformer/intermediate"),
+    KERNEL_BIAS(DOWN, "transformer/output"),
+    NORM(FFN, "transformer/output_layer_norm"),
+    KERNEL_BIAS(POOLER, "pooler_transform"),
+    KERNEL_BIAS(MLM_DENSE, "cls/predictions/transform/dense"),
+    NORM(MLM, "cls/predictions/transform/LayerNorm"),
+    ROLE(MLM_DECODER_B, "cls/predictions/output_bias/bias"),
+};
+
+const alb_arch alb_arch_albert_garden = {
+    .name = "albert",
+    .prefixes = google_prefixes,
+    .patterns = garden,
+    .pattern_count = COUNT(garden),
+    .ignored = ignored,
+    .encoder = "transformer/",
+    .split_heads = true,
 };

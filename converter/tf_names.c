@@ -23,7 +23,8 @@ static const char *const roots[] = {"bert",
                                     "predictions",
                                     "word_embeddings",
                                     "position_embedding",
-                                    "type_embeddings"};
+                                    "type_embeddings",
+                                    "embedding_projection"};
 
 /* Counters and optimizers' own state: whole keys, and first components of keys. */
 static const char *const counters[] = {"global_step", "beta1_power", "beta2_power"};

@@ -3,13 +3,14 @@
 each of the ways that people have them. Needs tensorflow-cpu 2.21, tf-keras, transformers 4.44.2 and tf-models-official
 (the last two for Keras' and the model garden's names):
 
-    python3 tests/e2e/make_tf_checkpoints.py
+    python3 tests/e2e/make_tf_checkpoints.py [FUNCTION ...]
 """
 import json
 import os
 import pathlib
 import shutil
 import struct
+import sys
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": ""}
 import numpy as np  # noqa: E402
@@ -264,9 +265,48 @@ def bert_garden():
     tf.train.Checkpoint(encoder=encoder, masked_lm=model.masked_lm).write(str(folder / "bert_model.ckpt"))
 
 
+def albert_garden():
+    """The same of its ALBERT, whose one layer has no number; the variables alone, under their full names."""
+    from official.nlp.modeling import models, networks
+    config, arrays = read_model("albert-gelu-new")
+    folder = folder_of("albert-garden", config, "config.json")
+    encoder = networks.AlbertEncoder(
+        vocab_size=config["vocab_size"], embedding_width=config["embedding_size"], hidden_size=config["hidden_size"],
+        num_layers=config["num_hidden_layers"], num_attention_heads=config["num_attention_heads"],
+        max_sequence_length=config["max_position_embeddings"], intermediate_size=config["intermediate_size"],
+        type_vocab_size=config["type_vocab_size"])
+    model = models.BertPretrainerV2(encoder_network=encoder, mlm_activation=tf.nn.gelu)
+    ids = tf.zeros([1, 3], tf.int32)
+    model({"input_word_ids": ids, "input_mask": ids, "input_type_ids": ids, "masked_lm_positions": ids[:, :1]})
+    layer = "bert/encoder/transformer/group_0/inner_group_0/"
+    renamed = {"word_embeddings/embeddings": "bert/embeddings/word_embeddings", "output_bias/bias": "output_bias",
+               "position_embedding/embeddings": "bert/embeddings/position_embeddings",
+               "type_embeddings/embeddings": "bert/embeddings/token_type_embeddings",
+               "embeddings/layer_norm": "bert/embeddings/LayerNorm",
+               "embedding_projection": "bert/encoder/embedding_hidden_mapping_in",
+               "transformer/self_attention_layer_norm": layer + "LayerNorm",
+               "transformer/self_attention/attention_output": layer + "attention_1/output/dense",
+               "transformer/self_attention": layer + "attention_1/self",
+               "transformer/output_layer_norm": layer + "LayerNorm_1", "bert/cls/": "cls/",
+               "transformer/intermediate": layer + "ffn_1/intermediate/dense",
+               "transformer/output": layer + "ffn_1/intermediate/output/dense"}
+    values, kept = google_albert(arrays), []
+    for v in model.variables:
+        name = v.name.removesuffix(":0")
+        for old, new in renamed.items():
+            if old in name and not name.startswith(layer):
+                name = name.replace(old, new)
+        if not name.startswith("pooler"):
+            v.assign(np.reshape(values[name], v.shape))
+            kept.append(v)
+    tf.train.Checkpoint(variables=kept).write(str(folder / "albert_model.ckpt"))
+
+
 if __name__ == "__main__":
     for make in (bert_google, bert_sharded, bert_partitioned, albert_google, bert_paths, bert_saved_model, bert_keras,
-                 albert_keras, bert_garden):
+                 albert_keras, bert_garden, albert_garden):
+        if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
+            continue
         make()
         name = make.__name__.replace("_", "-")
         print(name, sum(f.stat().st_size for f in (OUT / name).rglob("*") if f.is_file()))

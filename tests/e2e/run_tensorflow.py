@@ -17,7 +17,8 @@ TWINS = [("bert-google", "bert-pretraining"), ("bert-google/bert_model.ckpt", "b
          ("bert-sharded/checkpoint", "bert-equal-layers"), ("bert-partitioned", "bert-pretraining"),
          ("albert-google", "albert-groups"), ("bert-paths/model", "bert-pretraining"),
          ("bert-saved-model/variables/variables", "bert-pretraining"), ("bert-keras", "bert-pretraining"),
-         ("albert-keras", "albert-gelu-new"), ("bert-garden", "bert-pretraining")]
+         ("albert-keras", "albert-gelu-new"), ("bert-garden", "bert-pretraining"),
+         ("albert-garden", "albert-gelu-new")]
 OPTIONS = [[], ["--share", "none"], ["--share", "all"], ["--dtype", "int8"], ["--dtype", "f16", "--share", "none"]]
 
 

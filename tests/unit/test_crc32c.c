@@ -25,7 +25,7 @@ static void test_examples(void **state) {
 static uint32_t slow(const uint8_t *p, size_t n) {
   uint32_t crc = ~0u;
   for (size_t i = 0; i < 8 * n; i++) {
-    const uint32_t bit = (crc ^ p[i / 8] >> i % 8) & 1;
+    const uint32_t bit = (crc ^ (uint32_t)p[i / 8] >> i % 8) & 1;
     crc = crc >> 1 ^ (bit ? 0x82f63b78u : 0);
   }
   return ~crc;
