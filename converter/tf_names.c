@@ -121,7 +121,7 @@ static alb_status read_attribute(const graph_reading *r, alb_span message) {
   if (!e || !alb_str_is(texts[1], "VARIABLE_VALUE")) return ALB_OK;
   alb_str name = texts[2];
   if (alb_str_ends(name, ALB_STR(":0"))) name.n -= 2;
-  if (name.n > MAX_NAME || (name.n && memchr(name.p, 0, name.n)) || !alb_utf8_valid(name)) {
+  if (name.n && (name.n > MAX_NAME || memchr(name.p, 0, name.n) || !alb_utf8_valid(name))) {
     return bad_graph(r, "a variable's name is not a text of at most 4096 bytes");
   }
   r->full[e - r->bundle->entries.items] = name;

@@ -537,6 +537,8 @@ def graphs(c):
     case("cut", "MALFORMED", "cut short", graph + b"\x0a\x7f")
     case("node", "MALFORMED", "bad node", graph + message(1, b"\xff"))
     case("attribute", "MALFORMED", "bad attribute", graph + message(1, message(2, b"\xff")))
+    case("no-name", "MISSING", "missing tensors", graph.replace(b"\x12" + varint(len(WORD)) + WORD.encode(),
+                                                               b"\x32" + varint(len(WORD)) + WORD.encode()))
     case("name", "MALFORMED", "not a text", object_graph(["a\0b"] + list(full)[1:]))
     case("same-names", "MISSING", "missing tensors", object_graph([list(full)[0]] * len(full)))
     case("none", "MISSING", "missing tensors", None)
