@@ -40,7 +40,8 @@ def contents(path):
 
 
 def compare_twins(convert, work, source, twin):
-    for i, options in enumerate(OPTIONS):
+    again = "google/" in source or source.endswith("/checkpoint")  # another name of one that has gone through all options
+    for i, options in enumerate(OPTIONS[:1] if again else OPTIONS):
         ours, theirs = work / "tensorflow.alb", work / f"{twin}-{i}.alb"
         run(convert, HERE / "tensorflow" / source, "-o", ours, "-q", "-f", *options)
         if not theirs.exists():
@@ -51,7 +52,6 @@ def compare_twins(convert, work, source, twin):
             raise AssertionError(f"{source} {options}: {len(a)} and {len(b)} tensors; different: {names[:5]}")
         if "all" not in options:
             run(convert, "validate", HERE / "tensorflow" / source, ours)
-    return len(OPTIONS)
 
 
 def run_toy(build, work):
