@@ -48,10 +48,13 @@ static alb_str expand(const binder *b, const char *prefix, const char *pattern, 
   return (alb_str){out, (size_t)n};
 }
 
+/* Blobs that are joined of parts are the same only when they are one. */
 static bool same_bytes(const binder *b, uint32_t x, uint32_t y) {
   const alb_tensors *t = &b->source->tensors;
-  const alb_span p = t->blobs.items[t->tensors.items[x].blob].bytes, q = t->blobs.items[t->tensors.items[y].blob].bytes;
-  return p.n == q.n && (p.n == 0 || memcmp(p.p, q.p, p.n) == 0);
+  const alb_blob *p = &t->blobs.items[t->tensors.items[x].blob], *q = &t->blobs.items[t->tensors.items[y].blob];
+  if (p == q) return true;
+  if (p->kind != ALB_BLOB_BYTES || q->kind != ALB_BLOB_BYTES || p->bytes.n != q->bytes.n) return false;
+  return p->bytes.n == 0 || memcmp(p->bytes.p, q->bytes.p, p->bytes.n) == 0;
 }
 
 /* The tensor of one pattern, with any prefix; two that differ are ambiguous. */
@@ -69,15 +72,22 @@ static alb_status find_pattern(binder *b, const char *pattern, uint32_t layer, u
   return ALB_OK;
 }
 
-/* The source's tensor for a role, or ALB_NO_TENSOR. Every name that a role may have is marked used; the first pattern
- * that is there counts. */
-static alb_status find_source(binder *b, alb_role role, uint32_t layer, uint32_t *tensor) {
-  *tensor = ALB_NO_TENSOR;
+/* A tensor of the source that plays a role, and how it lies there. */
+typedef struct source_match {
+  uint32_t tensor; /* or ALB_NO_TENSOR */
+  bool transposed;
+} source_match;
+
+/* The source's tensor for a role. Every name that a role may have is marked used; the first pattern that is there
+ * counts. */
+static alb_status find_source(binder *b, alb_role role, uint32_t layer, source_match *out) {
+  *out = (source_match){ALB_NO_TENSOR, false};
   for (size_t i = 0; i < b->arch->pattern_count; i++) {
+    const alb_name_pattern *pattern = &b->arch->patterns[i];
     uint32_t id;
-    if (b->arch->patterns[i].role != role) continue;
-    ALB_TRY(find_pattern(b, b->arch->patterns[i].pattern, layer, &id));
-    if (*tensor == ALB_NO_TENSOR) *tensor = id;
+    if (pattern->role != role) continue;
+    ALB_TRY(find_pattern(b, pattern->pattern, layer, &id));
+    if (out->tensor == ALB_NO_TENSOR) *out = (source_match){id, pattern->transposed};
   }
   return ALB_OK;
 }
@@ -138,31 +148,90 @@ static const char *shape_text(const binder *b, size_t rank, const uint64_t *dims
   return text ? text : "?";
 }
 
-static alb_status check_tensor(const binder *b, alb_role role, const alb_tensor *t) {
+/* Whether a stored shape is the wanted one, or (split_heads) has a dimension of it as two. */
+static bool shape_fits(const binder *b, const alb_tensor *t, size_t rank, const uint64_t *dims) {
+  size_t d = 0;
+  if (!b->arch->split_heads && t->rank != rank) return false;
+  for (size_t i = 0; i < rank; i++) {
+    uint64_t product = d < t->rank ? t->dims[d++] : 0;
+    if (product != dims[i] && d < t->rank && t->rank > rank)
+      product *= t->dims[d++]; /* checked: elements fit 64 bits */
+    if (product != dims[i]) return false;
+  }
+  return d == t->rank;
+}
+
+/* NaN and infinity in the source's bytes: a recipe's are those of what it is made of. */
+static alb_status check_finite(const binder *b, const alb_tensor *t, uint32_t blob_id) {
+  const alb_blob *blob = &b->source->tensors.blobs.items[blob_id];
+  for (size_t i = 0; i < blob->input_count; i++) ALB_TRY(check_finite(b, t, blob->inputs[i]));
+  if (blob->kind != ALB_BLOB_BYTES) return ALB_OK;
+  ALB_TRY(alb_check_finite(b->diag, t->name, t->dtype, blob->bytes));
+  alb_file_release(blob->bytes); /* sources are mapped */
+  return ALB_OK;
+}
+
+static alb_status check_tensor(const binder *b, alb_role role, const alb_tensor *t, bool transposed) {
   const alb_dim_name names[] = {alb_role_info(role)->rows, alb_role_info(role)->columns};
-  uint64_t dims[2];
+  const alb_dim_name stored[] = {names[transposed], names[!transposed]};
+  uint64_t dims[2], wanted[2];
   const size_t rank = alb_role_shape(&b->spec->config, role, dims);
-  if (rank != t->rank || memcmp(dims, t->dims, rank * sizeof *dims) != 0) {
-    return alb_fail(b->diag, ALB_SHAPE, "tensor \"%.*s\": config.json makes it [%s], found [%s]", ALB_STR_ARGS(t->name),
-                    shape_text(b, rank, dims, names), shape_text(b, t->rank, t->dims, NULL));
+  wanted[0] = dims[transposed];
+  wanted[1] = dims[!transposed];
+  if (!shape_fits(b, t, rank, wanted)) {
+    return alb_fail(b->diag, ALB_SHAPE, "tensor \"%.*s\": %s makes it [%s], found [%s]", ALB_STR_ARGS(t->name),
+                    b->source->config_name ? b->source->config_name : "config.json",
+                    shape_text(b, rank, wanted, stored), shape_text(b, t->rank, t->dims, NULL));
   }
   if (!alb_dtype_is_float(t->dtype)) {
     return alb_fail(b->diag, ALB_UNSUPPORTED, "tensor \"%.*s\": weights of dtype %s are not supported",
                     ALB_STR_ARGS(t->name), alb_dtype_name(t->dtype));
   }
-  const alb_span bytes = b->source->tensors.blobs.items[t->blob].bytes;
-  ALB_TRY(alb_check_finite(b->diag, t->name, t->dtype, bytes));
-  alb_file_release(bytes); /* sources are mapped */
-  return ALB_OK;
+  return check_finite(b, t, t->blob);
 }
 
-static alb_status add_bound(const binder *b, alb_role role, uint32_t layer, const alb_tensor *t, uint32_t *id) {
+/* The same blob in the table of bound tensors. Recipes of readers are at most three deep. */
+static alb_status copy_blob(const binder *b, uint32_t from, uint32_t *to) {
+  const alb_blob *blob = &b->source->tensors.blobs.items[from];
+  if (blob->kind == ALB_BLOB_BYTES)
+    return alb_tensors_blob(b->diag, b->tensors, blob->dtype, blob->elements, blob->bytes, to);
+  uint32_t *inputs = ALB_NEW_ARRAY(b->arena, uint32_t, blob->input_count);
+  if (!inputs) return alb_fail_memory(b->diag, blob->input_count * sizeof *inputs, "a recipe");
+  for (size_t i = 0; i < blob->input_count; i++) ALB_TRY(copy_blob(b, blob->inputs[i], &inputs[i]));
+  alb_blob copy = *blob;
+  copy.inputs = inputs;
+  return alb_tensors_new_recipe(b->diag, b->tensors, &copy, to);
+}
+
+/* A matrix [rows, columns] of a blob, the other way round; what was transposed already is so no more. */
+static alb_status transpose(const binder *b, uint64_t rows, uint64_t columns, uint32_t *blob_id) {
+  const alb_blob *blob = &b->tensors->blobs.items[*blob_id];
+  if (blob->kind == ALB_BLOB_TRANSPOSE) {
+    *blob_id = blob->inputs[0];
+    return ALB_OK;
+  }
+  const alb_blob recipe = {.kind = ALB_BLOB_TRANSPOSE,
+                           .dtype = blob->dtype,
+                           .elements = blob->elements,
+                           .rows = rows,
+                           .columns = columns,
+                           .inputs = blob_id,
+                           .input_count = 1};
+  return alb_tensors_new_recipe(b->diag, b->tensors, &recipe, blob_id);
+}
+
+static alb_status add_bound(const binder *b, alb_role role, uint32_t layer, const alb_tensor *t, bool transposed,
+                            uint32_t *id) {
   const alb_role_facts *facts = alb_role_info(role);
   const char *name =
       facts->scope == ALB_SCOPE_LAYER ? alb_arena_printf(b->arena, "layer.%u.%s", layer, facts->name) : facts->name;
+  uint64_t dims[2];
+  uint32_t blob;
   if (!name) return alb_fail_memory(b->diag, 64, "a tensor name");
-  return alb_tensors_add(b->diag, b->tensors, alb_str_of(name), t->dtype, t->rank, t->dims,
-                         b->source->tensors.blobs.items[t->blob].bytes, id);
+  const size_t rank = alb_role_shape(&b->spec->config, role, dims);
+  ALB_TRY(copy_blob(b, t->blob, &blob));
+  if (transposed) ALB_TRY(transpose(b, dims[1], dims[0], &blob));
+  return alb_tensors_view(b->diag, b->tensors, alb_str_of(name), rank, dims, blob, id);
 }
 
 static bool is_optional(const binder *b, alb_role role) {
@@ -202,17 +271,15 @@ static alb_status set_classes(binder *b, const alb_tensor *t) {
 }
 
 static alb_status bind(binder *b, alb_role role, uint32_t layer, uint32_t *bound) {
-  uint32_t id;
+  source_match f;
   *bound = ALB_NO_TENSOR;
   if (!is_wanted(b, role)) return ALB_OK;
-  ALB_TRY(find_source(b, role, layer, &id));
-  if (id == ALB_NO_TENSOR) {
-    return is_missing(b, role) ? miss(b, role, layer) : ALB_OK;
-  }
-  const alb_tensor *t = &b->source->tensors.tensors.items[id];
+  ALB_TRY(find_source(b, role, layer, &f));
+  if (f.tensor == ALB_NO_TENSOR) return is_missing(b, role) ? miss(b, role, layer) : ALB_OK;
+  const alb_tensor *t = &b->source->tensors.tensors.items[f.tensor];
   if (role == ALB_ROLE_CLASSIFIER_W) ALB_TRY(set_classes(b, t));
-  ALB_TRY(check_tensor(b, role, t));
-  return add_bound(b, role, layer, t, bound);
+  ALB_TRY(check_tensor(b, role, t, f.transposed));
+  return add_bound(b, role, layer, t, f.transposed, bound);
 }
 
 /* Layers of one group and place have the parameters of the first of them. */
@@ -302,6 +369,32 @@ static alb_status find_outer(binder *b) {
   return alb_fail(b->diag, ALB_LIMIT, "more than %d bytes stand before the names of tensors", MAX_OUTER);
 }
 
+/* How many of a table's names the source has, in its first layer. */
+static size_t count_names(binder *b, const alb_arch *arch) {
+  size_t count = 0;
+  for (size_t i = 0; i < arch->pattern_count; i++) {
+    for (size_t p = 0; arch->prefixes[p]; p++) {
+      char name[NAME_ROOM];
+      const alb_str text = expand(b, arch->prefixes[p], arch->patterns[i].pattern, 0, name);
+      count += alb_tensors_find(&b->source->tensors, text) != ALB_NO_TENSOR;
+    }
+  }
+  return count;
+}
+
+/* The table that knows most of the source's names; the first when none knows any. */
+static void find_arch(binder *b) {
+  size_t most = 0;
+  const char *name = b->config->encoder.architecture;
+  b->arch = alb_arch_next(name, NULL);
+  for (const alb_arch *arch = b->arch; arch; arch = alb_arch_next(name, arch)) {
+    const size_t count = count_names(b, arch);
+    if (count <= most) continue;
+    most = count;
+    b->arch = arch;
+  }
+}
+
 /* The prefix that names of this source have: the first that any tensor begins with. */
 static void find_prefix(binder *b) {
   b->prefix = "";
@@ -377,10 +470,11 @@ static alb_status refuse_lost_layers(const binder *b, const alb_binding *binding
     for (size_t p = 0; b->arch->prefixes[p]; p++) {
       const size_t n = strlen(b->arch->prefixes[p]);
       const bool prefixed = alb_str_starts(name, alb_str_of(b->arch->prefixes[p]));
-      if (!prefixed || !alb_str_starts((alb_str){name.p + n, name.n - n}, ALB_STR("encoder."))) continue;
+      if (!prefixed || !alb_str_starts((alb_str){name.p + n, name.n - n}, alb_str_of(b->arch->encoder))) continue;
       return alb_fail(b->diag, ALB_MALFORMED,
-                      "tensor \"%.*s\" belongs to the encoder, but not to one of the %u layers of config.json",
-                      ALB_STR_ARGS(binding->unused[i]), b->spec->config.layers);
+                      "tensor \"%.*s\" belongs to the encoder, but not to one of the %u layers of %s",
+                      ALB_STR_ARGS(binding->unused[i]), b->spec->config.layers,
+                      b->source->config_name ? b->source->config_name : "config.json");
     }
   }
   return ALB_OK;
@@ -398,7 +492,8 @@ static alb_status bind_all(binder *b, alb_binding *binding) {
 alb_status alb_bind_roles(alb_diag *diag, alb_arena *arena, const alb_source *source, const alb_source_config *config,
                           alb_tensors *tensors, alb_model_spec *spec, alb_binding *binding) {
   binder b = {.diag = diag, .arena = arena, .source = source, .config = config, .tensors = tensors, .spec = spec};
-  b.arch = alb_arch_by_name(config->encoder.architecture);
+  b.outer = ALB_STR("");
+  find_arch(&b);
   b.used = ALB_NEW_ARRAY(arena, bool, source->tensors.tensors.count);
   spec->config = config->encoder;
   spec->tensors = tensors;

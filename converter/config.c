@@ -44,7 +44,7 @@ static const struct {
 static alb_status bad_value(alb_diag *diag, const char *key, json_t *value, const char *allowed) {
   char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
   const alb_status status =
-      alb_fail(diag, ALB_MALFORMED, "config.json: \"%s\" is %.64s, allowed: %s", key, text ? text : "?", allowed);
+      alb_fail(diag, ALB_MALFORMED, "\"%s\" is %.64s, allowed: %s", key, text ? text : "?", allowed);
   free(text);
   return status;
 }
@@ -75,7 +75,7 @@ static alb_status read_activation(alb_diag *diag, const json_t *json, bool alber
     out->encoder.activation = activations[i].activation;
     return ALB_OK;
   }
-  return alb_fail(diag, ALB_UNSUPPORTED, "config.json: hidden_act \"%s\" is not supported", name);
+  return alb_fail(diag, ALB_UNSUPPORTED, "hidden_act \"%s\" is not supported", name);
 }
 
 static alb_status read_eps(alb_diag *diag, const json_t *json, alb_source_config *out) {
@@ -107,14 +107,14 @@ static alb_status refuse_features(alb_diag *diag, const json_t *json) {
     const char *name = json_string_value(position);
     if (!name) return bad_value(diag, "position_embedding_type", position, "a name");
     if (strcmp(name, "absolute") != 0) {
-      return alb_fail(diag, ALB_UNSUPPORTED, "config.json: position_embedding_type \"%s\" is not supported", name);
+      return alb_fail(diag, ALB_UNSUPPORTED, "position_embedding_type \"%s\" is not supported", name);
     }
   }
   for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
     bool set;
     ALB_TRY(read_flag(diag, json, flags[i], false, &set));
     if (!set) continue;
-    return alb_fail(diag, ALB_UNSUPPORTED, "config.json: \"%s\" is true: decoders are not supported", flags[i]);
+    return alb_fail(diag, ALB_UNSUPPORTED, "\"%s\" is true: decoders are not supported", flags[i]);
   }
   return ALB_OK;
 }
@@ -134,12 +134,10 @@ static alb_status read_model_type(alb_diag *diag, const json_t *json, bool *albe
     type = name && strncmp(name, "Albert", 6) == 0 ? "albert" : name && strncmp(name, "Bert", 4) == 0 ? "bert" : NULL;
   }
   if (!type && !first && !json_object_get(json, "model_type")) type = first_form(json);
-  if (!type)
-    return alb_fail(diag, ALB_UNSUPPORTED, "config.json: no model_type, and architectures does not say either");
+  if (!type) return alb_fail(diag, ALB_UNSUPPORTED, "no model_type, and architectures does not say either");
   *albert = strcmp(type, "albert") == 0;
   if (*albert || strcmp(type, "bert") == 0) return ALB_OK;
-  return alb_fail(diag, ALB_UNSUPPORTED, "config.json: model_type \"%s\" is not supported (supported: bert, albert)",
-                  type);
+  return alb_fail(diag, ALB_UNSUPPORTED, "model_type \"%s\" is not supported (supported: bert, albert)", type);
 }
 
 /* The class that transformers saved the model from says what its classifier is for. */
@@ -159,29 +157,29 @@ static alb_classifier_use read_classifier(const json_t *json) {
 
 static alb_status check_relations(alb_diag *diag, alb_source_config *c) {
   if (c->encoder.hidden % c->encoder.heads) {
-    return alb_fail(diag, ALB_MALFORMED, "config.json: \"num_attention_heads\" %u does not divide \"hidden_size\" %u",
+    return alb_fail(diag, ALB_MALFORMED, "\"num_attention_heads\" %u does not divide \"hidden_size\" %u",
                     c->encoder.heads, c->encoder.hidden);
   }
   if (c->groups > c->stated_layers) {
-    return alb_fail(diag, ALB_MALFORMED, "config.json: \"num_hidden_groups\" %u is above \"num_hidden_layers\" %u",
-                    c->groups, c->stated_layers);
+    return alb_fail(diag, ALB_MALFORMED, "\"num_hidden_groups\" %u is above \"num_hidden_layers\" %u", c->groups,
+                    c->stated_layers);
   }
   c->encoder.layers = c->stated_layers * c->inner_layers; /* at most 1024 * 64 */
   if (c->encoder.layers > MAX_LAYERS) {
     return alb_fail(diag, ALB_LIMIT,
-                    "config.json: \"num_hidden_layers\" %u with \"inner_group_num\" %u makes %u layers, "
+                    "\"num_hidden_layers\" %u with \"inner_group_num\" %u makes %u layers, "
                     "at most %d are allowed",
                     c->stated_layers, c->inner_layers, c->encoder.layers, MAX_LAYERS);
   }
   if (c->encoder.pad_id < c->encoder.vocab) return ALB_OK;
-  return alb_fail(diag, ALB_MALFORMED, "config.json: \"pad_token_id\" %u is not below \"vocab_size\" %u",
-                  c->encoder.pad_id, c->encoder.vocab);
+  return alb_fail(diag, ALB_MALFORMED, "\"pad_token_id\" %u is not below \"vocab_size\" %u", c->encoder.pad_id,
+                  c->encoder.vocab);
 }
 
 alb_status alb_config_read(alb_diag *diag, const json_t *json, alb_source_config *out) {
   bool albert;
   *out = (alb_source_config){0};
-  if (!json_is_object(json)) return alb_fail(diag, ALB_MALFORMED, "config.json: not an object");
+  if (!json_is_object(json)) return alb_fail(diag, ALB_MALFORMED, "not an object");
   ALB_TRY(read_model_type(diag, json, &albert));
   ALB_TRY(refuse_features(diag, json));
   for (size_t i = 0; i < sizeof number_keys / sizeof number_keys[0]; i++) {

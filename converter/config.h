@@ -24,7 +24,8 @@ typedef struct alb_source_config {
 } alb_source_config;
 
 /* Absent keys have the defaults of transformers' configurations. Errors: ALB_MALFORMED naming key,
- * value and allowed range; ALB_UNSUPPORTED naming the architecture or feature. */
+ * value and allowed range; ALB_UNSUPPORTED naming the architecture or feature. The caller puts the
+ * file's name before the message. */
 alb_status alb_config_read(alb_diag *diag, const json_t *json, alb_source_config *out);
 
 #endif

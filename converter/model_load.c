@@ -1,6 +1,9 @@
 /* A source model, read and bound. */
 #include "converter/model_load.h"
 
+#include <stdio.h>
+
+#include "converter/config_google.h"
 #include "converter/import_alb.h"
 #include "graph/build_encoder.h"
 
@@ -23,10 +26,20 @@ static alb_status read_vocab(alb_diag *diag, alb_loaded *out) {
   return alb_vocab_import(diag, &out->source, &out->arena, &options, &out->vocab);
 }
 
+static alb_status read_config(alb_diag *diag, alb_loaded *out) {
+  alb_source *source = &out->source;
+  if (!source->config) {
+    return alb_fail(diag, ALB_MISSING, "no config.json (nor bert_config.json, albert_config.json) beside the weights");
+  }
+  alb_status status = alb_config_google(diag, source);
+  if (status == ALB_OK) status = alb_config_read(diag, source->config, &out->config);
+  if (status != ALB_OK) alb_diag_prefix(diag, "%s", source->config_name);
+  return status;
+}
+
 static alb_status load_checkpoint(alb_diag *diag, const char *path, alb_loaded *out) {
   ALB_TRY(alb_source_open(diag, path, &out->source));
-  if (!out->source.config) return alb_fail(diag, ALB_MISSING, "no config.json beside the weights");
-  ALB_TRY(alb_config_read(diag, out->source.config, &out->config));
+  ALB_TRY(read_config(diag, out));
   ALB_TRY(alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding));
   ALB_TRY(alb_sentence_read(diag, &out->arena, &out->source, &out->sentence));
   ALB_TRY(alb_classes_read(diag, &out->arena, out->source.config, out->spec.config.classes, !out->spec.token_classes,

@@ -8,15 +8,15 @@ typedef enum alb_probe { ALB_PROBE_NO, ALB_PROBE_MAYBE, ALB_PROBE_YES } alb_prob
 
 typedef struct alb_source_reader {
   const char *name; /* "safetensors" */
-  /* Whether the first bytes (up to 4096) of a file are of this form. MAYBE: only when the file is of no
-   * form that is known. */
-  alb_probe (*probe)(alb_span head);
+  /* Whether a file is of this form, by a few bytes of its beginning or end: `file` is all of it, which may be
+   * large. MAYBE: only when the file is of no form that is known. */
+  alb_probe (*probe)(alb_span file);
   /* Adds the tensors of one mapped file to source->tensors. */
   alb_status (*read)(alb_diag *diag, alb_source *source, const alb_file *file);
 } alb_source_reader;
 
 #define ALB_READER(id)                     \
-  alb_probe alb_probe_##id(alb_span head); \
+  alb_probe alb_probe_##id(alb_span file); \
   alb_status alb_read_##id(alb_diag *diag, alb_source *source, const alb_file *file);
 #include "converter/readers.def"
 #undef ALB_READER

@@ -27,7 +27,6 @@ static const struct {
     {TEXT("<?xml"), ALB_MALFORMED, "looks like XML, not a checkpoint"},
     {TEXT("{\"error"), ALB_MALFORMED, "looks like a server's error message: the download failed"},
     {TEXT("{"), ALB_MALFORMED, "looks like JSON, but neither safetensors nor the index of shards"},
-    {TEXT("model_checkpoint_path"), ALB_UNSUPPORTED, "looks like TensorFlow's list of checkpoints: not supported yet"},
     {MAGIC("\x89"
            "ALB\r\n\x1a\n"),
      ALB_UNSUPPORTED, "an .alb file as a source is not supported yet"},
@@ -42,6 +41,8 @@ static const struct {
     {MAGIC("\x28\xb5\x2f\xfd"), ALB_UNSUPPORTED, "looks like zstd: decompress it first"},
     {MAGIC("7z\xbc\xaf\x27\x1c"), ALB_UNSUPPORTED, "looks like 7z: unpack it first"},
     {MAGIC("\x93NUMPY"), ALB_UNSUPPORTED, "looks like a NumPy array: not supported"},
+    {MAGIC("\x08\x01\x12"), ALB_UNSUPPORTED,
+     "looks like a TensorFlow SavedModel: give the checkpoint inside it, variables/variables"},
     {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like ONNX or another protobuf: not supported yet"},
     {MAGIC("\x80"), ALB_UNSUPPORTED, "looks like a Python pickle, but not one that PyTorch wrote"},
 #undef MAGIC
@@ -49,7 +50,7 @@ static const struct {
 };
 
 /* Forms that are told at another place than the beginning. */
-static const alb_str tar_magic = {"ustar", 5}, table_magic = {"\x57\xfb\x80\x8b\x24\x75\x47\xdb", 8};
+static const alb_str tar_magic = {"ustar", 5};
 enum { TAR_OFFSET = 257, SMALLEST = 10 };
 
 static bool is_space(uint8_t c) {
@@ -68,41 +69,38 @@ static bool begins(alb_span head, alb_str magic, bool text) {
 }
 
 /* Says what a file looks like that no reader takes; ALB_OK when it looks like nothing known. */
-static alb_status name_form(alb_diag *diag, alb_span head, alb_span all) {
+static alb_status name_form(alb_diag *diag, alb_span head) {
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (begins(head, known[i].magic, known[i].text)) return alb_fail(diag, known[i].status, "%s", known[i].what);
   }
   if (head.n > TAR_OFFSET && begins((alb_span){head.p + TAR_OFFSET, head.n - TAR_OFFSET}, tar_magic, false)) {
     return alb_fail(diag, ALB_UNSUPPORTED, "looks like a tar archive: unpack it first");
   }
-  if (all.n >= table_magic.n && memcmp(all.p + all.n - table_magic.n, table_magic.p, table_magic.n) == 0) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "looks like a TensorFlow checkpoint's index: not supported yet");
-  }
   return ALB_OK;
 }
 
-static const alb_source_reader *find_reader(alb_span head, alb_probe probe) {
+static const alb_source_reader *find_reader(alb_span file, alb_probe probe) {
   for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
-    if (readers[i].probe(head) == probe) return &readers[i];
+    if (readers[i].probe(file) == probe) return &readers[i];
   }
   return NULL;
 }
 
 bool alb_looks_like_json(alb_span bytes) {
   const alb_span head = {bytes.p, bytes.n < PROBED ? bytes.n : PROBED};
-  return !find_reader(head, ALB_PROBE_YES) && begins(head, ALB_STR("{"), true);
+  return !find_reader(bytes, ALB_PROBE_YES) && begins(head, ALB_STR("{"), true);
 }
 
 alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_file *file) {
   const alb_span head = {file->bytes.p, file->bytes.n < PROBED ? file->bytes.n : PROBED};
   if (head.n == 0) return alb_fail(diag, ALB_TRUNCATED, "file is empty");
-  const alb_source_reader *reader = find_reader(head, ALB_PROBE_YES);
+  const alb_source_reader *reader = find_reader(file->bytes, ALB_PROBE_YES);
   if (!reader) {
-    ALB_TRY(name_form(diag, head, file->bytes));
-    reader = find_reader(head, ALB_PROBE_MAYBE);
+    ALB_TRY(name_form(diag, head));
+    reader = find_reader(file->bytes, ALB_PROBE_MAYBE);
   }
   if (reader) return reader->read(diag, source, file);
   if (head.n >= SMALLEST)
-    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch)");
+    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch, TensorFlow)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

@@ -1,6 +1,8 @@
 /* Opening a source: which files a folder or a file stands for, and mapping them. */
 #include "converter/source.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
 
@@ -12,8 +14,12 @@
 static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
                                            "pytorch_model.bin.index.json",
                                            /* not read yet, but named by what is in them: */
-                                           "model.onnx", "onnx/model.onnx", "tf_model.h5", "model.gguf",
-                                           "model.ckpt.index", "bert_model.ckpt.index", "saved_model.pb"};
+                                           "model.onnx", "onnx/model.onnx", "tf_model.h5", "model.gguf"};
+/* The same for a TensorFlow checkpoint's folder, where any other name may stand, too. */
+static const char *const tensorflow_files[] = {"bert_model.ckpt.index", "model.ckpt.index", "model.ckpt-best.index",
+                                               "checkpoint"};
+/* Configurations; Google's own have no model_type. */
+static const char *const config_files[] = {"config.json", "bert_config.json", "albert_config.json"};
 
 /* A relative name whose parts never lead upwards. */
 static bool is_inside(const char *name) {
@@ -73,15 +79,34 @@ alb_status alb_source_json(alb_diag *diag, alb_source *source, const char *name,
   return status;
 }
 
-alb_status alb_source_weights(alb_diag *diag, alb_source *source, const char *name) {
+alb_status alb_source_map(alb_diag *diag, alb_source *source, const char *name, size_t *index) {
   alb_source_file *file;
+  if (!is_inside(name)) return alb_fail(diag, ALB_MALFORMED, "file name \"%s\" leads out of the folder", name);
   ALB_TRY(map_file(diag, source, name, &file));
   if (!file) return alb_fail(diag, ALB_IO, "%s: no such file", name);
-  const size_t place = (size_t)(file - source->files.items);
-  const alb_file mapped = file->file;
+  *index = (size_t)(file - source->files.items);
+  return ALB_OK;
+}
+
+void alb_source_hash(alb_source *source, size_t file) {
+  source->files.items[file].hash = alb_file_hash(&source->files.items[file].file);
+}
+
+const char *alb_source_name(const alb_source *source, alb_span bytes) {
+  for (size_t i = 0; i < source->files.count; i++) {
+    const alb_span mapped = source->files.items[i].file.bytes;
+    if (mapped.p == bytes.p && mapped.n == bytes.n) return source->files.items[i].name;
+  }
+  return NULL;
+}
+
+alb_status alb_source_weights(alb_diag *diag, alb_source *source, const char *name) {
+  size_t index;
+  ALB_TRY(alb_source_map(diag, source, name, &index));
+  const alb_file mapped = source->files.items[index].file;
   const alb_status status = alb_reader_dispatch(diag, source, &mapped);
   if (status == ALB_OK) {
-    source->files.items[place].hash = alb_file_hash(&mapped);
+    alb_source_hash(source, index);
   } else {
     alb_diag_prefix(diag, "%s", name);
   }
@@ -99,15 +124,56 @@ static alb_status read_file(alb_diag *diag, alb_source *source, const char *name
   return alb_shards_read(diag, source, name);
 }
 
-static alb_status read_folder(alb_diag *diag, alb_source *source) {
-  for (size_t i = 0; i < sizeof weight_files / sizeof weight_files[0]; i++) {
-    const char *path = alb_arena_printf(&source->arena, "%s/%s", source->folder, weight_files[i]);
+/* Reads the first of the files that is in the folder; *found: there was one. */
+static alb_status read_first(alb_diag *diag, alb_source *source, const char *const *names, size_t count, bool *found) {
+  for (size_t i = 0; i < count; i++) {
+    const char *path = alb_arena_printf(&source->arena, "%s/%s", source->folder, names[i]);
     if (!path) return alb_fail_memory(diag, 1, "a path");
-    if (alb_path_exists(path)) return read_file(diag, source, weight_files[i]);
+    *found = alb_path_exists(path);
+    if (*found) return read_file(diag, source, names[i]);
   }
+  return ALB_OK;
+}
+
+/* The first two names, by their bytes, of files NAME.index in the folder. */
+static alb_status find_indices(alb_diag *diag, alb_source *source, const char *first[2]) {
+  DIR *dir = opendir(source->folder);
+  if (!dir) return alb_fail(diag, ALB_IO, "cannot be opened: %s", strerror(errno));
+  alb_status status = ALB_OK;
+  for (const struct dirent *entry; status == ALB_OK && (entry = readdir(dir));) {
+    const char *name = entry->d_name;
+    const alb_str text = alb_str_of(name);
+    if (text.n <= 6 || text.p[0] == '.' || !alb_str_ends(text, ALB_STR(".index"))) continue;
+    if (first[1] && strcmp(name, first[1]) >= 0) continue;
+    const char *copy = alb_arena_strdup(&source->arena, text);
+    if (!copy) status = alb_fail_memory(diag, text.n, "a file name");
+    const bool before = copy && (!first[0] || strcmp(copy, first[0]) < 0);
+    first[1] = before ? first[0] : copy;
+    if (before) first[0] = copy;
+  }
+  (void)closedir(dir);
+  return status;
+}
+
+static alb_status read_folder(alb_diag *diag, alb_source *source) {
+  static const char *const saved_model[] = {"saved_model.pb"};
+  const char *indices[2] = {NULL, NULL};
+  bool found = false;
+  ALB_TRY(read_first(diag, source, weight_files, sizeof weight_files / sizeof *weight_files, &found));
+  if (found) return ALB_OK;
+  ALB_TRY(read_first(diag, source, tensorflow_files, sizeof tensorflow_files / sizeof *tensorflow_files, &found));
+  if (found) return ALB_OK;
+  ALB_TRY(find_indices(diag, source, indices));
+  if (indices[1]) {
+    return alb_fail(diag, ALB_USAGE, "holds several TensorFlow checkpoints (%s, %s): give one of them", indices[0],
+                    indices[1]);
+  }
+  if (indices[0]) return read_file(diag, source, indices[0]);
+  ALB_TRY(read_first(diag, source, saved_model, 1, &found));
+  if (found) return ALB_OK;
   return alb_fail(diag, ALB_IO,
                   "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
-                  "pytorch_model.bin, pytorch_model.bin.index.json)");
+                  "pytorch_model.bin, pytorch_model.bin.index.json, a TensorFlow checkpoint's .index file)");
 }
 
 /* Splits a file's path into folder and name. */
@@ -120,6 +186,40 @@ static alb_status set_folder(alb_diag *diag, alb_source *source, const char *pat
   return ALB_OK;
 }
 
+/* A SavedModel's checkpoint lies in its folder "variables", all that goes with it lies in the SavedModel itself. */
+static alb_status leave_variables(alb_diag *diag, alb_source *source, const char **name) {
+  char *folder = alb_arena_strdup(&source->arena, alb_str_of(source->folder));
+  if (!folder) return alb_fail_memory(diag, strlen(source->folder), "a path");
+  if (!*name || strcmp(basename(folder), "variables") != 0) return ALB_OK;
+  const char *above = dirname(folder);
+  const char *model = alb_arena_printf(&source->arena, "%s/saved_model.pb", above);
+  const char *inner = alb_arena_printf(&source->arena, "variables/%s", *name);
+  if (!model || !inner) return alb_fail_memory(diag, strlen(folder), "a path");
+  if (!alb_path_exists(model)) return ALB_OK;
+  source->folder = above;
+  *name = inner;
+  return ALB_OK;
+}
+
+/* A TensorFlow checkpoint is called by what its files' names begin with. */
+static alb_status complete_path(alb_diag *diag, alb_source *source, const char **path) {
+  if (alb_path_exists(*path)) return ALB_OK;
+  const char *index = alb_arena_printf(&source->arena, "%s.index", *path);
+  if (!index) return alb_fail_memory(diag, strlen(*path), "a path");
+  if (!alb_path_exists(index)) return alb_fail(diag, ALB_IO, "no such file or folder");
+  *path = index;
+  return ALB_OK;
+}
+
+static alb_status read_config(alb_diag *diag, alb_source *source) {
+  for (size_t i = 0; !source->config && i < sizeof config_files / sizeof *config_files; i++) {
+    source->config_name = config_files[i];
+    ALB_TRY(alb_source_json(diag, source, config_files[i], &source->config));
+  }
+  if (!source->config) source->config_name = config_files[0];
+  return ALB_OK;
+}
+
 alb_status alb_source_note(alb_diag *diag, alb_source *source, const char *path) {
   const char *name;
   const alb_source_file *file;
@@ -128,12 +228,13 @@ alb_status alb_source_note(alb_diag *diag, alb_source *source, const char *path)
 }
 
 alb_status alb_source_open(alb_diag *diag, const char *path, alb_source *out) {
-  const char *name;
+  const char *name = NULL;
   *out = (alb_source){0};
+  ALB_TRY(complete_path(diag, out, &path));
   ALB_TRY(set_folder(diag, out, path, &name));
-  if (!alb_path_exists(path)) return alb_fail(diag, ALB_IO, "no such file or folder");
+  ALB_TRY(leave_variables(diag, out, &name));
   ALB_TRY(name ? read_file(diag, out, name) : read_folder(diag, out));
-  return alb_source_json(diag, out, "config.json", &out->config);
+  return read_config(diag, out);
 }
 
 void alb_source_free(alb_source *source) {

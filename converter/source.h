@@ -20,12 +20,15 @@ typedef struct alb_source {
   alb_arena arena;
   const char *folder; /* where the files lie, in arena */
   ALB_VEC(alb_source_file) files;
-  alb_tensors tensors; /* names as the source has them */
-  alb_spill spill;     /* bytes of tensors that no file holds as they are */
-  json_t *config;      /* config.json; NULL when there is none */
+  alb_tensors tensors;     /* names as the source has them */
+  alb_spill spill;         /* bytes of tensors that no file holds as they are */
+  json_t *config;          /* config.json; NULL when there is none */
+  const char *config_name; /* the file it is from, for messages; "config.json" when there is none */
+  bool tensorflow;         /* the weights are a TensorFlow checkpoint */
 } alb_source;
 
-/* Reads a folder or a file; the form is told by content (readers.def). */
+/* Reads a folder, a file, or a TensorFlow checkpoint by what its files' names begin with; the form is told by
+ * content (readers.def). */
 alb_status alb_source_open(alb_diag *diag, const char *path, alb_source *out);
 
 /* Notes one file for provenance, without reading what is in it; its folder becomes the source's. */
@@ -42,6 +45,13 @@ alb_status alb_source_json(alb_diag *diag, alb_source *source, const char *name,
 
 /* Reads the tensors of one weights file of the folder, by its content; for readers of several files. */
 alb_status alb_source_weights(alb_diag *diag, alb_source *source, const char *name);
+
+/* Maps a file of the folder that lies beside the weights, noted for provenance with a hash that is still to be
+ * made by alb_source_hash: so a reader can look at a large file before all of it is read. ALB_IO: no such file. */
+alb_status alb_source_map(alb_diag *diag, alb_source *source, const char *name, size_t *file);
+void alb_source_hash(alb_source *source, size_t file);
+/* The name of the file whose bytes these are; NULL: none of the source's. */
+const char *alb_source_name(const alb_source *source, alb_span bytes);
 
 void alb_source_free(alb_source *source);
 

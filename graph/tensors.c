@@ -84,6 +84,17 @@ alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, si
   return push_tensor(diag, table, tensor, name, id);
 }
 
+alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype, uint64_t elements, alb_span bytes,
+                            uint32_t *blob) {
+  uint64_t size;
+  if (__builtin_mul_overflow(elements, alb_dtype_bytes(dtype), &size) || size != bytes.n) {
+    return alb_fail(diag, ALB_SHAPE, "a blob of %zu bytes does not hold %llu elements", bytes.n,
+                    (unsigned long long)elements);
+  }
+  const alb_blob source = {.kind = ALB_BLOB_BYTES, .dtype = dtype, .elements = elements, .bytes = bytes};
+  return push_blob(diag, table, &source, blob);
+}
+
 static bool same_recipe(const alb_blob *a, const alb_blob *b) {
   return a->kind == b->kind && a->dtype == b->dtype && a->elements == b->elements && a->rows == b->rows &&
          a->columns == b->columns && a->input_count == b->input_count &&
@@ -96,6 +107,10 @@ alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob
     *blob = b;
     return ALB_OK;
   }
+  return alb_tensors_new_recipe(diag, table, recipe, blob);
+}
+
+alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob) {
   alb_blob copy = *recipe;
   uint32_t *inputs = ALB_NEW_ARRAY(&table->arena, uint32_t, recipe->input_count);
   if (!inputs) return alb_fail_memory(diag, recipe->input_count * sizeof *inputs, "a recipe");

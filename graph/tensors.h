@@ -69,8 +69,14 @@ alb_status alb_tensors_add(alb_diag *diag, alb_tensors *table, alb_str name, alb
  * it is made by a pass: then a suffix makes it unique. */
 alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, size_t rank, const uint64_t *dims,
                             uint32_t blob, uint32_t *id);
+/* Adds source bytes as a blob without a tensor, to make recipes of: elements * dtype size bytes (ALB_SHAPE). */
+alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype, uint64_t elements, alb_span bytes,
+                            uint32_t *blob);
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
+
+/* The same without looking for an equal one, in constant time: for readers, which may have very many. */
+alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);

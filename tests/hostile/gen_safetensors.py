@@ -50,8 +50,9 @@ def other_forms(c):
     form("7z", "UNSUPPORTED", "7z", b"7z\xbc\xaf\x27\x1c" + bytes(24))
     form("npy", "UNSUPPORTED", "NumPy", b"\x93NUMPY\x01\0v\0{'descr': '<f4'}" + bytes(100))
     form("tar", "UNSUPPORTED", "tar", bytes(257) + b"ustar\0" + bytes(300))
-    form("tensorflow", "UNSUPPORTED", "TensorFlow", bytes(40) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb")
-    form("tf-list", "UNSUPPORTED", "TensorFlow", 'model_checkpoint_path: "../../x"\n')
+    form("tensorflow", "TRUNCATED", "TensorFlow checkpoint: a block", bytes(40) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb")
+    form("saved-model", "UNSUPPORTED", "variables/variables", b"\x08\x01\x12\x05\x0a\x03abc")
+    form("tf-list", "IO", "x.index: no such file", 'model_checkpoint_path: "../../x"\n')
     for tensors in (32, 91, 123):  # bytes 8.. look like a header's beginning
         form(f"gguf-{tensors}", "UNSUPPORTED", "GGUF", b"GGUF" + struct.pack("<IQQ", 3, tensors, 4) + bytes(64))
     noise = random.Random(1)

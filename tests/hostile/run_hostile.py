@@ -13,6 +13,7 @@ import gen_config
 import gen_safetensors
 import gen_torch
 import gen_zip
+import gen_tf
 
 SECONDS, MEGABYTES = 1.0, 160
 
@@ -64,7 +65,7 @@ def run_corpus(program, out, generate, slow):
 
 def main(program, out, slow):
     cases = failed = 0
-    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch):
+    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch, gen_tf):
         count, bad = run_corpus(program, Path(out) / generator.__name__, generator.main, slow)
         cases, failed = cases + count, failed + bad
     shutil.rmtree(out, ignore_errors=True)

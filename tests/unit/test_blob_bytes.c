@@ -106,6 +106,52 @@ static void test_concat_transpose_copy(void **state) {
   alb_tensors_free(&t);
 }
 
+/* Every width of element, and sizes that tiles do not divide. */
+static void test_transpose_sizes(void **state) {
+  static const alb_dtype dtypes[] = {ALB_I8, ALB_F16, ALB_F32, ALB_F64};
+  static const size_t sizes[][2] = {{1, 1}, {1, 70}, {33, 1}, {16, 32}, {17, 50}, {40, 15}, {3, 0}};
+  (void)state;
+  for (size_t i = 0; i < 4 * sizeof sizes / sizeof *sizes; i++) {
+    const size_t rows = sizes[i / 4][0], columns = sizes[i / 4][1], step = alb_dtype_bytes(dtypes[i % 4]);
+    uint8_t *in = malloc(rows * columns * step + 1), *out = malloc(rows * columns * step + 1);
+    for (size_t k = 0; k < rows * columns * step; k++) in[k] = (uint8_t)(k * 89 >> 3);
+    for (size_t k = 0; k < rows * columns; k++)
+      memcpy(out + (k % columns * rows + k / columns) * step, in + k * step, step);
+    alb_tensors t = {0};
+    const uint32_t from = source(&t, dtypes[i % 4], rows * columns, in);
+    const alb_blob turn = {.kind = ALB_BLOB_TRANSPOSE,
+                           .dtype = dtypes[i % 4],
+                           .elements = rows * columns,
+                           .rows = rows,
+                           .columns = columns};
+    check_bytes(&t, recipe(&t, turn, 1, &from), out);
+    alb_tensors_free(&t);
+    free(in), free(out);
+  }
+}
+
+/* Means look at transposed and joined blobs in place: the same as of these blobs once made. */
+static void test_mean_of_recipes(void **state) {
+  enum { R = 70, C = 90, N = R * C };
+  float *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b), *mean = malloc(N * sizeof *mean);
+  (void)state;
+  for (int i = 0; i < N; i++) a[i] = (float)i * 0.25f;
+  for (int i = 0; i < N; i++) b[i] = (float)(i % 97) - 31;
+  alb_tensors t = {0};
+  const uint32_t whole = source(&t, ALB_F32, N, a);
+  const uint32_t parts[2] = {source(&t, ALB_F32, C, b), source(&t, ALB_F32, N - C, b + C)};
+  const alb_blob join = {.kind = ALB_BLOB_CONCAT, .dtype = ALB_F32, .elements = N};
+  const uint32_t joined = recipe(&t, join, 2, parts);
+  const alb_blob turn = {.kind = ALB_BLOB_TRANSPOSE, .dtype = ALB_F32, .elements = N, .rows = C, .columns = R};
+  const uint32_t turned = recipe(&t, turn, 1, &joined), three[3] = {whole, turned, joined};
+  for (int i = 0; i < N; i++) {
+    mean[i] = (float)(((double)a[i] + (double)b[i % C * R + i / C] + (double)b[i]) / 3);
+  }
+  check_bytes(&t, recipe(&t, (alb_blob){.kind = ALB_BLOB_MEAN, .dtype = ALB_F32, .elements = N}, 3, three), mean);
+  alb_tensors_free(&t);
+  free(a), free(b), free(mean);
+}
+
 static void check_quant(alb_dtype dtype, const void *bytes, const int8_t *q, const float *scales) {
   alb_tensors t = {0};
   const uint32_t from = source(&t, dtype, 15, bytes);
@@ -212,6 +258,8 @@ int main(void) {
       cmocka_unit_test(test_blocks),
       cmocka_unit_test(test_mean),
       cmocka_unit_test(test_concat_transpose_copy),
+      cmocka_unit_test(test_transpose_sizes),
+      cmocka_unit_test(test_mean_of_recipes),
       cmocka_unit_test(test_quant),
       cmocka_unit_test(test_quant_extremes),
       cmocka_unit_test(test_depth),
