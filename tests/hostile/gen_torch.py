@@ -135,7 +135,8 @@ def nesting(c):
     body(c, "many-items", "LIMIT", "more than 2097152 values", EMPTY_LIST + (MARK + b"N" * 1000 + APPENDS) * 2200)
     part = mapping({f"{i}": NONE for i in range(1000)})
     shared = mapping({"0": part + b"q\0"} | {str(i): b"h\0" for i in range(1, 5000)})
-    body(c, "many-parts", "LIMIT", "more than 256 dicts", shared)
+    body(c, "many-parts-one", "DUPLICATE", "one dict stands under two names", shared)
+    body(c, "many-parts", "LIMIT", "more than 256 dicts", mapping({str(i): EMPTY_DICT for i in range(5000)}))
 
 
 def types(c):
