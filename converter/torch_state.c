@@ -68,13 +68,21 @@ static alb_status add_dict(adding *a, const char *part, const alb_pickle_value *
   return ALB_OK;
 }
 
-/* {"nli": {"net.0.weight": ...}, ...}: a state dict of each part. */
+/* {"nli": {"net.0.weight": ...}, ...}: a state dict of each part. One under two names would let a small file make many
+ * tensors. */
 static alb_status add_parts(adding *a, const alb_pickle_value *root, size_t *found) {
-  size_t dicts = 0;
+  const alb_pickle_value *dicts[MAX_PARTS];
+  size_t count = 0;
   *found = 0;
   for (const alb_pickle_item *i = root->many.first; i; i = i->next) {
     if (i->key->tag != ALB_PICKLE_STR || i->value->tag != ALB_PICKLE_DICT) continue;
-    if (dicts++ == MAX_PARTS) return alb_fail(a->diag, ALB_LIMIT, "holds more than %d dicts", MAX_PARTS);
+    if (count == MAX_PARTS) return alb_fail(a->diag, ALB_LIMIT, "holds more than %d dicts", MAX_PARTS);
+    for (size_t k = 0; k < count; k++) {
+      if (dicts[k] != i->value || !i->value->many.count) continue;
+      return alb_fail(a->diag, ALB_DUPLICATE, "one dict stands under two names, the second is \"%.*s\"",
+                      ALB_STR_ARGS(i->key->text));
+    }
+    dicts[count++] = i->value;
     if (!has_tensor(i->value)) continue;
     if (!is_name(i->key->text)) return alb_fail(a->diag, ALB_MALFORMED, "a state dict's name is not a text");
     const char *part = alb_arena_strdup(&a->source->arena, i->key->text);

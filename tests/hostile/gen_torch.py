@@ -135,7 +135,8 @@ def nesting(c):
     body(c, "many-items", "LIMIT", "more than 2097152 values", EMPTY_LIST + (MARK + b"N" * 1000 + APPENDS) * 2200)
     part = mapping({f"{i}": NONE for i in range(1000)})
     shared = mapping({"0": part + b"q\0"} | {str(i): b"h\0" for i in range(1, 5000)})
-    body(c, "many-parts", "LIMIT", "more than 256 dicts", shared)
+    body(c, "many-parts-one", "DUPLICATE", "one dict stands under two names", shared)
+    body(c, "many-parts", "LIMIT", "more than 256 dicts", mapping({str(i): EMPTY_DICT for i in range(5000)}))
 
 
 def types(c):
@@ -362,6 +363,17 @@ def twins(c):
                                     "pytorch_model.bin": b"nothing"}, "x.pt")
 
 
+def heavy(c):
+    """Large and slow if anything is worse than linear."""
+    parts = glob("torch._utils", "_rebuild_tensor_v2") + b"q\0000" + storage() + b"q\0010" + ordered() + b"q\0020"
+    each = b"h\0" + tup(b"h\1", number(0), tup(number(4)), tup(number(1)), FALSE, b"h\2") + REDUCE
+    many = b"".join(text(f"{i:07}") + each for i in range(80_000))
+    body(c, "heavy-tensors", "MISSING", "and 75904 more", parts + EMPTY_DICT + MARK + many + SETITEMS, {"0": bytes(16)})
+    keys = "".join(str(i % 10) for i in range(20))
+    some = b"".join(text(f"{i:07}") + tensor([1], storage(keys[:12] + f"{i:08}", count=1)) for i in range(20_000))
+    body(c, "heavy-storages", "MISSING", "is not in the archive", EMPTY_DICT + MARK + some + SETITEMS)
+
+
 def nonfinite(c):
     tensors = model()
     name = "embeddings.LayerNorm.bias"
@@ -372,7 +384,7 @@ def nonfinite(c):
 
 def main(out):
     c = Corpus(out)
-    for part in (globals_, opcodes, memo, lengths, nesting, types, storages, views, states, containers, legacies, twins, nonfinite):
+    for part in (globals_, opcodes, memo, lengths, nesting, types, storages, views, states, containers, legacies, twins, heavy, nonfinite):
         part(c)
     c.write_table()
 
