@@ -201,13 +201,24 @@ static alb_status leave_variables(alb_diag *diag, alb_source *source, const char
   return ALB_OK;
 }
 
-/* A TensorFlow checkpoint is called by what its files' names begin with. */
+/* What the names of a TensorFlow checkpoint's files begin with, of one of them that is not its index; else all. */
+static size_t prefix_length(const char *path) {
+  const char *slash = strrchr(path, '/'), *data = strstr(slash ? slash : path, ".data-");
+  const alb_str text = alb_str_of(path);
+  if (data) return (size_t)(data - path);
+  return alb_str_ends(text, ALB_STR(".meta")) ? text.n - strlen(".meta") : text.n;
+}
+
+/* A TensorFlow checkpoint is called by what its files' names begin with, or by any of them: all stand for the index. */
 static alb_status complete_path(alb_diag *diag, alb_source *source, const char **path) {
-  if (alb_path_exists(*path)) return ALB_OK;
-  const char *index = alb_arena_printf(&source->arena, "%s.index", *path);
-  if (!index) return alb_fail_memory(diag, strlen(*path), "a path");
-  if (!alb_path_exists(index)) return alb_fail(diag, ALB_IO, "no such file or folder");
-  *path = index;
+  const size_t n = prefix_length(*path);
+  const bool exists = alb_path_exists(*path);
+  if (exists && (*path)[n] == '\0') return ALB_OK;
+  const char *index = alb_arena_printf(&source->arena, "%.*s.index", (int)n, *path);
+  if (!index) return alb_fail_memory(diag, n, "a path");
+  const bool indexed = alb_path_exists(index);
+  if (!exists && !indexed) return alb_fail(diag, ALB_IO, "no such file or folder");
+  if (indexed) *path = index;
   return ALB_OK;
 }
 

@@ -375,6 +375,89 @@ static void test_outer_prefix(void **state) {
   assert_refused(&f->diag, bind(f), ALB_UNSUPPORTED, "two encoders: \"query.\" and \"passage.\"");
 }
 
+/* ---- TensorFlow's names: kernels are [in, out] ---- */
+
+static void add_kernel(fixture *f, const char *name, size_t in, size_t out) {
+  add(f, alb_arena_printf(&f->arena, "%s/kernel", name), in, out);
+  add(f, alb_arena_printf(&f->arena, "%s/bias", name), out, 0);
+}
+
+static void add_norm(fixture *f, const char *name) {
+  add(f, alb_arena_printf(&f->arena, "%s/gamma", name), HIDDEN, 0);
+  add(f, alb_arena_printf(&f->arena, "%s/beta", name), HIDDEN, 0);
+}
+
+static void make_google(fixture *f) {
+  static const char *const square[] = {"attention/self/query", "attention/self/key", "attention/self/value",
+                                       "attention/output/dense"};
+  set_config(f, "bert", 1, 1, 1);
+  add(f, "bert/embeddings/word_embeddings", VOCAB, HIDDEN);
+  add(f, "bert/embeddings/position_embeddings", POSITIONS, HIDDEN);
+  add(f, "bert/embeddings/token_type_embeddings", TYPES, HIDDEN);
+  add_norm(f, "bert/embeddings/LayerNorm");
+  for (size_t i = 0; i < 4; i++) {
+    add_kernel(f, alb_arena_printf(&f->arena, "bert/encoder/layer_0/%s", square[i]), HIDDEN, HIDDEN);
+  }
+  add_norm(f, "bert/encoder/layer_0/attention/output/LayerNorm");
+  add_kernel(f, "bert/encoder/layer_0/intermediate/dense", HIDDEN, FFN);
+  add_kernel(f, "bert/encoder/layer_0/output/dense", FFN, HIDDEN);
+  add_norm(f, "bert/encoder/layer_0/output/LayerNorm");
+}
+
+static void test_transposed(void **state) {
+  fixture *f = *state;
+  make_google(f);
+  assert_ok(&f->diag, bind(f));
+  const alb_tensor *up = &f->tensors.tensors.items[f->spec.layer[0][ALB_ROLE_UP_W]];
+  const alb_blob *blob = &f->tensors.blobs.items[up->blob];
+  assert_int_equal(up->dims[0], FFN);
+  assert_int_equal(up->dims[1], HIDDEN);
+  assert_int_equal(blob->kind, ALB_BLOB_TRANSPOSE);
+  assert_int_equal(blob->rows, HIDDEN);
+  assert_int_equal(blob->columns, FFN);
+  const uint32_t from = alb_tensors_find(&f->source.tensors, ALB_STR("bert/encoder/layer_0/intermediate/dense/kernel"));
+  assert_ptr_equal(f->tensors.blobs.items[blob->inputs[0]].bytes.p,
+                   f->source.tensors.blobs.items[f->source.tensors.tensors.items[from].blob].bytes.p);
+  check_bound(f, f->spec.global[ALB_ROLE_WORD], "embeddings.word", "bert/embeddings/word_embeddings");
+}
+
+/* A kernel that is the other way round; the file that says so is named. */
+static void test_transposed_shape(void **state) {
+  fixture *f = *state;
+  make_google(f);
+  f->source.config_name = "bert_config.json";
+  f->config.encoder.intermediate = FFN - 1;
+  assert_refused(&f->diag, bind(f), ALB_SHAPE,
+                 "dense/kernel\": bert_config.json makes it [hidden_size 4, intermediate_size 7], found [4, 8]");
+}
+
+/* Missing names are those of the table that the source's names are of. */
+static void test_transposed_missing(void **state) {
+  fixture *f = *state;
+  make_google(f);
+  set_config(f, "bert", 2, 2, 1);
+  assert_refused(&f->diag, bind(f), ALB_MISSING,
+                 "missing tensors (16): bert/encoder/layer_1/attention/self/query/kernel, "
+                 "bert/encoder/layer_1/attention/self/query/bias, ");
+}
+
+/* Heads may be a dimension of their own in the model garden's tensors (tests of e2e), not in Google's. */
+static void test_split_heads(void **state) {
+  static const char *const names[] = {"bert/encoder/layer_0/attention/self/query/kernel",
+                                      "bert/encoder/layer_0/output/dense/kernel"};
+  fixture *f = *state;
+  for (size_t i = 0; i < 2; i++) {
+    make_google(f);
+    alb_tensor *t = &f->source.tensors.tensors.items[alb_tensors_find(&f->source.tensors, alb_str_of(names[i]))];
+    t->rank = 3;
+    t->dims[1] = 2;
+    t->dims[2] = HIDDEN / 2;
+    assert_refused(&f->diag, bind(f), ALB_SHAPE, "found [");
+    clear(f);
+    memset(f, 0, sizeof *f);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_bert, setup, teardown),
@@ -395,6 +478,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_nonfinite, setup, teardown),
       cmocka_unit_test_setup_teardown(test_both_prefixes, setup, teardown),
       cmocka_unit_test_setup_teardown(test_outer_prefix, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_transposed, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_transposed_shape, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_transposed_missing, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_split_heads, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
