@@ -44,8 +44,7 @@ static alb_status check_output(alb_diag *diag, const char *source, const alb_con
   ALB_TRY(alb_form_for(diag, cli->output, &options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (same_file(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
-  if (!cli->force) return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");
-  return ALB_OK;
+  return alb_form_check(diag, options->form, cli->output, cli->force);
 }
 
 /* ---- report ---- */
