@@ -123,13 +123,19 @@ static alb_status choose(chooser *c) {
 
 /* ---- its tensors ---- */
 
-/* The pattern of a role's first name, with numbers in the place of {L}, {G} and {I}; in the arena. */
-static const char *name_of(const chooser *c, alb_role role, const char *prefix, uint32_t layer) {
-  const alb_arch *arch = c->out->arch;
+/* The first pattern of a role, or its last. */
+static const char *pattern_of(const alb_arch *arch, alb_role role, bool last) {
+  const char *found = NULL;
+  for (size_t i = 0; i < arch->pattern_count; i++) {
+    if (arch->patterns[i].role == role && (last || !found)) found = arch->patterns[i].pattern;
+  }
+  return found;
+}
+
+/* A pattern with numbers in the place of {L}, {G} and {I}; in the arena. */
+static const char *name_of(const chooser *c, const char *p, const char *prefix, uint32_t layer) {
   const uint32_t group = group_of(layer / c->out->inner, c->out->stated_layers, c->out->groups);
-  size_t i = 0;
-  while (arch->patterns[i].role != role) i++;
-  const char *p = arch->patterns[i].pattern, *name = prefix;
+  const char *name = prefix;
   while (name && *p) {
     const int plain = (int)strcspn(p, "{");
     const uint32_t number = p[plain] == '\0'      ? 0
@@ -148,19 +154,12 @@ static const char *prefix_of(const chooser *c, alb_role role) {
   return c->out->albert ? "albert." : "bert.";
 }
 
-static bool has_name(const chooser *c, alb_role role) {
-  for (size_t i = 0; i < c->out->arch->pattern_count; i++) {
-    if (c->out->arch->patterns[i].role == role) return true;
-  }
-  return false;
-}
-
 /* Adds the tensor of a role; ALB_NO_TENSOR: what `fill` says. */
 static alb_status add(chooser *c, alb_role role, uint32_t layer, uint32_t tensor, alb_st_fill fill) {
   alb_st_item *item = &c->out->items[c->out->count++];
   *item = (alb_st_item){.tensor = tensor, .fill = fill, .dtype = c->out->dtype};
   item->rank = alb_role_shape(&c->spec->config, role, item->dims);
-  item->name = name_of(c, role, prefix_of(c, role), layer);
+  item->name = name_of(c, pattern_of(c->out->arch, role, false), prefix_of(c, role), layer);
   return item->name ? ALB_OK : alb_fail_memory(c->diag, 1, "a name");
 }
 
@@ -191,13 +190,23 @@ static alb_status add_globals(chooser *c) {
   for (int r = 0; r < ALB_ROLE_COUNT; r++) {
     const alb_role role = (alb_role)r;
     if (alb_role_info(role)->scope != ALB_SCOPE_GLOBAL || is_left_out(c, role)) continue;
-    if (!has_name(c, role)) {
+    if (!pattern_of(c->out->arch, role, false)) {
       return alb_fail(c->diag, ALB_UNSUPPORTED, "%s layout has no place for %s", c->out->arch->name,
                       alb_role_info(role)->name);
     }
     ALB_TRY(add(c, role, 0, c->spec->global[role], role == ALB_ROLE_PROJECTION_W ? ALB_ST_IDENTITY : ALB_ST_ZEROS));
   }
   return ALB_OK;
+}
+
+/* The bias of a decoder that is not tied stands under a second name as well, which transformers ties else. */
+static alb_status add_untied(chooser *c) {
+  const alb_role role = ALB_ROLE_MLM_DECODER_B;
+  if (c->out->tied || c->spec->global[role] == ALB_NO_TENSOR) return ALB_OK;
+  ALB_TRY(add(c, role, 0, c->spec->global[role], ALB_ST_ZEROS));
+  alb_st_item *item = &c->out->items[c->out->count - 1];
+  item->name = name_of(c, pattern_of(c->out->arch, role, true), "", 0);
+  return item->name ? ALB_OK : alb_fail_memory(c->diag, 1, "a name");
 }
 
 /* Equal bytes; blobs that are not shared may be equal too (--share none). */
@@ -257,12 +266,13 @@ static int by_blob(const void *a, const void *b) {
   return (*x > *y) - (*x < *y);
 }
 
-static alb_status note_repeated(chooser *c) {
+/* Whether matrices of layers (items from `first` on) are stored more than once. */
+static alb_status note_repeated(chooser *c, size_t first) {
   uint32_t *blobs = ALB_NEW_ARRAY(c->arena, uint32_t, c->out->count);
   size_t n = 0;
   if (!blobs) return alb_fail_memory(c->diag, c->out->count * sizeof *blobs, "tensors");
-  for (size_t i = 0; i < c->out->count; i++) {
-    if (c->out->items[i].tensor != ALB_NO_TENSOR) blobs[n++] = tensor_at(c, c->out->items[i].tensor)->blob;
+  for (size_t i = first; i < c->out->count; i++) {
+    if (c->out->items[i].rank == 2) blobs[n++] = tensor_at(c, c->out->items[i].tensor)->blob;
   }
   if (n) qsort(blobs, n, sizeof *blobs, by_blob);
   for (size_t i = 1; i < n; i++) c->out->repeated = c->out->repeated || blobs[i] == blobs[i - 1];
@@ -279,7 +289,9 @@ alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_mode
   out->items = ALB_NEW_ARRAY(arena, alb_st_item, ALB_ROLE_COUNT * ((size_t)spec->config.layers + 1));
   if (!out->items) return alb_fail_memory(diag, ALB_ROLE_COUNT * sizeof *out->items, "tensors");
   ALB_TRY(add_globals(&c));
+  ALB_TRY(add_untied(&c));
+  const size_t globals = out->count;
   for (uint32_t l = 0; l < spec->config.layers; l++) ALB_TRY(add_layer(&c, l));
   ALB_TRY(choose_vector_dtype(&c));
-  return note_repeated(&c);
+  return note_repeated(&c, globals);
 }
