@@ -1,9 +1,10 @@
 /* From the tokenizer of an .alb file back to tokenizer.json. Elements: the `tokenizers` library, version 0.23. */
 #include "converter/tokenizer_json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/vec.h"
+#include "converter/regex_words.h"
 
 typedef struct rebuild {
   alb_diag *diag;
@@ -30,26 +31,42 @@ static bool starts(const char *text, const char *prefix) {
   return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-char *alb_regex_to_oniguruma(const char *pattern) {
-  static const struct {
-    const char *from, *to;
-  } spellings[] = {{"\\p{sc:", "\\p{"}, {"\\P{sc:", "\\P{"}, {"(?s:", "(?m:"}, {"(?is:", "(?im:"}};
-  char *out = malloc(2 * strlen(pattern) + 1), *end = out; /* no spelling grows by more than it is long */
-  for (const char *p = pattern; out && *p;) {
-    size_t i = 0, n = *p == '\\' && p[1] ? 2 : 1;
-    while (i < 4 && !starts(p, spellings[i].from)) i++;
-    if (i < 4) {
-      end = stpcpy(end, spellings[i].to);
-      n = strlen(spellings[i].from);
-    } else if (starts(p, "\\x") && p[2] && p[2] != '{' && p[3]) { /* \xHH is a byte there, \x{HH} a character */
-      end += (size_t)sprintf(end, "\\x{%.2s}", p + 2);
-      n = 4;
-    } else {
-      memcpy(end, p, n);
-      end += n;
-    }
-    p += n;
+/* What is spelled otherwise; the first that fits counts. */
+static const struct {
+  const char *from, *to;
+} spellings[] = {
+    {"[" ALB_REGEX_WORD "]", "\\w"},
+    {"[^" ALB_REGEX_WORD "]", "\\W"},
+    {ALB_REGEX_WORD, "\\w"},
+    {ALB_REGEX_SPACE, "\\s"},
+    {ALB_REGEX_NO_SPACE, "\\S"},
+    {"\\p{sc:", "\\p{"},
+    {"\\P{sc:", "\\P{"},
+    {"(?s:", "(?m:"},
+    {"(?is:", "(?im:"},
+};
+
+/* Writes one element of *p at `end` and goes behind it; returns the new end. */
+static char *respell(const char **p, char *end) {
+  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+    if (!starts(*p, spellings[i].from)) continue;
+    *p += strlen(spellings[i].from);
+    return stpcpy(end, spellings[i].to);
   }
+  if (starts(*p, "\\x") && (*p)[2] && (*p)[2] != '{' && (*p)[3]) { /* \xHH is a byte there, \x{HH} a character */
+    end += sprintf(end, "\\x{%.2s}", *p + 2);
+    *p += 4;
+    return end;
+  }
+  const size_t n = **p == '\\' && (*p)[1] ? 2 : 1;
+  memcpy(end, *p, n);
+  *p += n;
+  return end + n;
+}
+
+char *alb_regex_to_oniguruma(const char *pattern) {
+  char *out = malloc(2 * strlen(pattern) + 1), *end = out; /* no spelling is twice as long */
+  while (out && *pattern) end = respell(&pattern, end);
   if (out) *end = '\0';
   return out;
 }
