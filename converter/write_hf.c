@@ -67,7 +67,7 @@ static uint64_t count_numbers(const alb_hf_layout *layout) {
 
 static alb_status prepare(alb_diag *diag, const alb_write_job *job, folder *f, alb_written *out) {
   ALB_TRY(alb_encoder_roles(diag, job->arena, job->package->graph, job->package->config, &f->spec));
-  ALB_TRY(alb_hf_layout_choose(diag, job->arena, &f->spec, &f->layout));
+  ALB_TRY(alb_hf_layout_choose(diag, job->arena, &f->spec, NULL, &f->layout));
   f->weights = (alb_st_file){.tensors = f->spec.tensors, .items = f->layout.items, .count = f->layout.count};
   ALB_TRY(alb_st_prepare(diag, job->arena, &f->weights));
   ALB_TRY(alb_hf_config(diag, job, &f->spec, &f->layout, &f->files));

@@ -16,7 +16,6 @@ static const struct {
   const char *ending, *what;
 } absent[] = {
     {".onnx", "writing ONNX files"},
-    {".gguf", "writing GGUF files"},
 };
 
 /* A folder that is there is a folder, whatever its name. */
