@@ -34,6 +34,21 @@ static alb_status slice_inputs(const slicer *s, alb_blob recipe, uint64_t width,
   return alb_tensors_recipe(s->diag, s->table, &recipe, out);
 }
 
+/* Rows of a stack that lie in one of the blobs that were stacked. */
+static alb_status slice_stack(const slicer *s, const alb_blob *stack, uint64_t width, int depth, uint32_t *out) {
+  uint64_t begin = 0;
+  for (size_t i = 0; i < stack->input_count; i++) {
+    const uint64_t rows = s->table->blobs.items[stack->inputs[i]].elements / width;
+    if (s->first >= begin && s->first - begin <= rows && s->rows <= rows - (s->first - begin)) {
+      const slicer inner = {s->diag, s->table, s->first - begin, s->rows};
+      *out = stack->inputs[i];
+      return s->rows == rows ? ALB_OK : slice(&inner, stack->inputs[i], width, depth + 1, out);
+    }
+    begin += rows;
+  }
+  return alb_fail(s->diag, ALB_INTERNAL, "rows of two blobs of a stack");
+}
+
 static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth, uint32_t *out) {
   alb_blob blob = s->table->blobs.items[id];
   if (depth > MAX_DEPTH) return alb_fail(s->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
@@ -44,6 +59,8 @@ static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth,
   switch (blob.kind) {
     case ALB_BLOB_BYTES:
       return slice_bytes(s, &s->table->blobs.items[id], width, out);
+    case ALB_BLOB_CONCAT:
+      return slice_stack(s, &blob, width, depth, out);
     case ALB_BLOB_CAST:
     case ALB_BLOB_MEAN:
     case ALB_BLOB_COPY:
