@@ -18,6 +18,7 @@ typedef struct alb_source_file {
 typedef struct alb_source {
   alb_arena arena;
   const char *folder; /* where the files lie, in arena */
+  const char *form;   /* name of the reader that took the weights; static */
   ALB_VEC(alb_source_file) files;
   alb_tensors tensors; /* names as the source has them */
   json_t *config;      /* config.json; NULL when there is none */
