@@ -292,6 +292,7 @@ alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_mode
                                 alb_hf_layout *out) {
   chooser c = {.diag = diag, .arena = arena, .spec = spec, .names = names, .out = out};
   *out = (alb_hf_layout){0};
+  if (!spec->config.layers) return alb_fail(diag, ALB_UNSUPPORTED, "an encoder without layers");
   if (spec->config.position_offset) return alb_fail(diag, ALB_UNSUPPORTED, "positions that do not begin at 0");
   ALB_TRY(choose(&c));
   ALB_TRY(check_tied(&c));
