@@ -134,7 +134,7 @@ static void test_unknown_token_outside(void **state) {
   const alb_str tokens[] = {{"a", 1}};
   const alb_tokenizer_parts parts = {&t, tokens, 1};
   json_t *json;
-  t.model = (char *)(uintptr_t)"wordlevel";
+  t.model = (char *)(uintptr_t) "wordlevel";
   t.unk = 2;
   assert_int_equal(alb_tokenizer_json(&f->diag, &parts, &json), ALB_MALFORMED);
 }
