@@ -171,8 +171,9 @@ static void test_swapped_tables(void **state) {
 
 static void test_unknown_function(void **state) {
   fixture *f = *state;
+  const alb_type hidden = {.dtype = ALB_F32, .rank = 2, .dims = {ALB_DIM_TOKENS, HIDDEN}};
   uint32_t id;
-  assert_ok(&f->diag, alb_graph_add_function(&f->diag, &f->graph, "translate", NULL, 0, &id));
+  assert_ok(&f->diag, alb_graph_add_function(&f->diag, &f->graph, "translate", &hidden, 1, &id));
   assert_no_encoder(f, "translate");
 }
 
