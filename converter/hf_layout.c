@@ -155,9 +155,16 @@ static const char *name_of(const chooser *c, const char *p, const char *prefix, 
   return name;
 }
 
+/* Heads stand beside the encoder, without its prefix; a model without heads has none. */
+static bool is_head(alb_role role) {
+  return alb_role_info(role)->block > ALB_BLOCK_POOLER;
+}
+
 static const char *prefix_of(const chooser *c, alb_role role) {
-  if (c->names || c->spec->global[ALB_ROLE_MLM_DENSE_W] == ALB_NO_TENSOR || alb_role_info(role)->block == ALB_BLOCK_MLM)
-    return "";
+  bool heads = false;
+  for (int r = 0; r < ALB_ROLE_COUNT; r++)
+    heads = heads || (is_head((alb_role)r) && c->spec->global[r] != ALB_NO_TENSOR);
+  if (c->names || !heads || is_head(role)) return "";
   return c->out->albert ? "albert." : "bert.";
 }
 
