@@ -143,8 +143,7 @@ static alb_status note_all(alb_diag *diag, const alb_write_job *job, const gguf_
   if (f->layout.repeated) {
     ALB_TRY(alb_write_note(diag, out, "tensors that layers share are stored again for each: GGUF can't share them"));
   }
-  if (f->layout.headless)
-    ALB_TRY(alb_write_note(diag, out, "pooler and masked-language head are left out: llama.cpp has none"));
+  if (f->layout.headless) ALB_TRY(alb_write_note(diag, out, "pooler and heads are left out"));
   if (f->spec.normalize) ALB_TRY(alb_write_note(diag, out, "embeddings are normalised by llama.cpp's own option"));
   if (f->spec.config.activation == ALB_ACT_GELU) {
     ALB_TRY(alb_write_note(diag, out, "llama.cpp computes gelu by its approximation with tanh"));
