@@ -32,6 +32,9 @@ static const alb_name_pattern patterns[] = {
     {ALB_ROLE_MLM_DECODER_B, "cls.predictions.decoder.bias", false},
     WEIGHT_BIAS(CLASSIFIER, "classifier"),
     WEIGHT_BIAS(SPAN, "qa_outputs"),
+#define GGUF_NAME(role, pattern) {ALB_ROLE_##role, pattern, false},
+#include "converter/gguf_names.def"
+#undef GGUF_NAME
 };
 
 static const char *const prefixes[] = {"", "bert.", NULL};

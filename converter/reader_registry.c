@@ -31,7 +31,6 @@ static const struct {
            "ALB\r\n\x1a\n"),
      ALB_UNSUPPORTED, "an .alb file as a source is not supported yet"},
     {MAGIC("PK\x05\x06"), ALB_MALFORMED, "looks like an empty zip archive"},
-    {MAGIC("GGUF"), ALB_UNSUPPORTED, "looks like GGUF: not supported yet"},
     {MAGIC("\x89HDF\r\n\x1a\n"), ALB_UNSUPPORTED, "looks like HDF5 (Keras): not supported"},
     {MAGIC("\x1f\x8b"), ALB_UNSUPPORTED, "looks like gzip: decompress it first"},
     {MAGIC("BZh"), ALB_UNSUPPORTED, "looks like bzip2: decompress it first"},
@@ -99,8 +98,9 @@ alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_fil
     ALB_TRY(name_form(diag, head));
     reader = find_reader(file->bytes, ALB_PROBE_MAYBE);
   }
+  if (reader) source->form = reader->name;
   if (reader) return reader->read(diag, source, file);
   if (head.n >= SMALLEST)
-    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch, TensorFlow)");
+    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch, TensorFlow, GGUF)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

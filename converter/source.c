@@ -12,9 +12,9 @@
 
 /* Where the weights of a folder are looked for, in this order. */
 static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                                           "pytorch_model.bin.index.json",
+                                           "pytorch_model.bin.index.json", "model.gguf",
                                            /* not read yet, but named by what is in them: */
-                                           "model.onnx", "onnx/model.onnx", "tf_model.h5", "model.gguf"};
+                                           "model.onnx", "onnx/model.onnx", "tf_model.h5"};
 /* The same for a TensorFlow checkpoint's folder, where any other name may stand, too. */
 static const char *const tensorflow_files[] = {"bert_model.ckpt.index", "model.ckpt.index", "model.ckpt-best.index",
                                                "checkpoint"};
@@ -71,7 +71,8 @@ alb_status alb_source_extra(alb_diag *diag, alb_source *source, const char *name
 
 alb_status alb_source_json(alb_diag *diag, alb_source *source, const char *name, json_t **json) {
   const alb_source_file *file;
-  *json = NULL;
+  *json = json_incref(json_object_get(source->made, name));
+  if (*json) return ALB_OK;
   ALB_TRY(alb_source_extra(diag, source, name, &file));
   if (!file) return ALB_OK;
   const alb_status status = alb_json_load(diag, file->file.bytes, json);
@@ -171,9 +172,10 @@ static alb_status read_folder(alb_diag *diag, alb_source *source) {
   if (indices[0]) return read_file(diag, source, indices[0]);
   ALB_TRY(read_first(diag, source, saved_model, 1, &found));
   if (found) return ALB_OK;
-  return alb_fail(diag, ALB_IO,
-                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
-                  "pytorch_model.bin, pytorch_model.bin.index.json, a TensorFlow checkpoint's .index file)");
+  return alb_fail(
+      diag, ALB_IO,
+      "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
+      "pytorch_model.bin, pytorch_model.bin.index.json, model.gguf, a TensorFlow checkpoint's .index file)");
 }
 
 /* Splits a file's path into folder and name. */
@@ -253,6 +255,7 @@ void alb_source_free(alb_source *source) {
   alb_vec_free(&source->files);
   alb_tensors_free(&source->tensors);
   alb_spill_free(&source->spill);
+  json_decref(source->made);
   if (source->config) json_decref(source->config);
   alb_arena_free(&source->arena);
 }

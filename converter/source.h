@@ -19,12 +19,15 @@ typedef struct alb_source_file {
 typedef struct alb_source {
   alb_arena arena;
   const char *folder; /* where the files lie, in arena */
+  const char *form;   /* name of the reader that took the weights; static */
   ALB_VEC(alb_source_file) files;
   alb_tensors tensors;     /* names as the source has them */
   alb_spill spill;         /* bytes of tensors that no file holds as they are */
   json_t *config;          /* config.json; NULL when there is none */
   const char *config_name; /* the file it is from, for messages; "config.json" when there is none */
   bool tensorflow;         /* the weights are a TensorFlow checkpoint */
+  json_t *made;            /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
+                          files of the folder. NULL: none */
 } alb_source;
 
 /* Reads a folder, a file, or a TensorFlow checkpoint by what its files' names begin with; the form is told by

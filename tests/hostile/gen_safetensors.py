@@ -54,7 +54,7 @@ def other_forms(c):
     form("saved-model", "UNSUPPORTED", "variables/variables", b"\x08\x01\x12\x05\x0a\x03abc")
     form("tf-list", "IO", "x.index: no such file", 'model_checkpoint_path: "../../x"\n')
     for tensors in (32, 91, 123):  # bytes 8.. look like a header's beginning
-        form(f"gguf-{tensors}", "UNSUPPORTED", "GGUF", b"GGUF" + struct.pack("<IQQ", 3, tensors, 4) + bytes(64))
+        form(f"gguf-{tensors}", "TRUNCATED", "metadata values", b"GGUF" + struct.pack("<IQQ", 3, tensors, 4) + bytes(64))
     noise = random.Random(1)
     for i in range(20):
         form(f"noise-{i}", "MALFORMED", "known form", b"\xff" + noise.randbytes(15 + i * 31))
