@@ -20,11 +20,12 @@ typedef struct alb_source {
   const char *folder; /* where the files lie, in arena */
   const char *form;   /* name of the reader that took the weights; static */
   ALB_VEC(alb_source_file) files;
-  alb_tensors tensors; /* names as the source has them */
-  json_t *config;      /* config.json; NULL when there is none */
-  json_t *made;        /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
-                          files of the folder. NULL: none */
-  ALB_VEC(alb_span) rooms;
+  alb_tensors tensors;     /* names as the source has them */
+  json_t *config;          /* config.json; NULL when there is none */
+  json_t *made;            /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
+                              files of the folder. NULL: none */
+  ALB_VEC(alb_span) rooms; /* memory of alb_source_room */
+  int64_t widened;         /* bytes that the tensors have more than in their files: quantised ones, multiplied out */
 } alb_source;
 
 /* Reads a folder or a file; the form is told by content (readers.def). */
