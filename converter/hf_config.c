@@ -90,7 +90,10 @@ static const char *class_of(const alb_model_spec *spec) {
   static const struct {
     alb_role role;
     const char *name;
-  } heads[] = {{ALB_ROLE_MLM_DENSE_W, "ForMaskedLM"}};
+  } heads[] = {{ALB_ROLE_CLASSIFIER_W, "ForSequenceClassification"},
+               {ALB_ROLE_SPAN_W, "ForQuestionAnswering"},
+               {ALB_ROLE_MLM_DENSE_W, "ForMaskedLM"}};
+  if (spec->token_classes) return "ForTokenClassification";
   for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
     if (spec->global[heads[i].role] != ALB_NO_TENSOR) return heads[i].name;
   }
@@ -101,6 +104,31 @@ static bool set_type(json_t *json, const alb_model_spec *spec, const alb_hf_layo
   json_t *classes = json_pack("[s+]", layout->albert ? "Albert" : "Bert", class_of(spec));
   return json_object_set_new(json, "architectures", classes) == 0 &&
          json_object_set_new(json, "model_type", json_string(layout->arch->name)) == 0;
+}
+
+/* How many classes there are, and how their logits become scores, where the names do not say it. */
+static bool set_classes(json_t *json, const alb_write_job *job, const alb_model_spec *spec) {
+  const char *score = job->package->class_score;
+  bool done = true;
+  if (!spec->config.classes) return true;
+  if (!job->package->label_count) {
+    done = json_object_set_new(json, "num_labels", json_integer(spec->config.classes)) == 0;
+  }
+  if (score && strcmp(score, "sigmoid") == 0 && spec->config.classes > 1) {
+    done = done && json_object_set_new(json, "problem_type", json_string("multi_label_classification")) == 0;
+  }
+  if (score && strcmp(score, "none") == 0) {
+    done = done && json_object_set_new(json, "problem_type", json_string("regression")) == 0;
+  }
+  return done;
+}
+
+/* A cross-encoder whose scores are its logits, where no config.json says it already. */
+static bool set_rank(json_t *json, const alb_package *package) {
+  const char *key = "sbert_ce_default_activation_function";
+  if (package->label_count != 1 || !package->rank_score || strcmp(package->rank_score, "none") != 0) return true;
+  if (json_object_get(json, key) || json_object_get(json, "sentence_transformers")) return true;
+  return json_object_set_new(json, key, json_string("torch.nn.modules.linear.Identity")) == 0;
 }
 
 static bool set_labels(json_t *json, const alb_package *package) {
@@ -136,6 +164,7 @@ alb_status alb_hf_config(alb_diag *diag, const alb_write_job *job, const alb_mod
                     set_activation(json, job, spec->config.activation) && set_eps(json, spec->config.layer_norm_eps) &&
                     json_object_set_new(json, "tie_word_embeddings", json_boolean(layout->tied)) == 0 &&
                     json_object_set_new(json, "torch_dtype", json_string(dtype_name(layout->narrowest))) == 0 &&
+                    set_classes(json, job, spec) && set_rank(json, job->package) &&
                     (!job->package->label_count || set_labels(json, job->package));
   if (done) return alb_small_json(diag, job->arena, files, "config.json", json);
   json_decref(json);

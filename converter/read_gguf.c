@@ -75,6 +75,7 @@ static alb_status add_tensor(alb_diag *diag, alb_source *source, const alb_gguf_
     ALB_TRY(multiply_out(diag, source, t, &bytes));
   }
   if (is_small_table(t->name)) ALB_TRY(narrow(diag, source, words, &dtype, &bytes));
+  source->widened += (int64_t)bytes.n - (int64_t)t->bytes.n;
   return alb_tensors_add(diag, &source->tensors, t->name, dtype, t->rank, t->dims, bytes, &id);
 }
 

@@ -28,6 +28,7 @@ typedef struct alb_source {
   bool tensorflow;         /* the weights are a TensorFlow checkpoint */
   json_t *made;            /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
                           files of the folder. NULL: none */
+  int64_t widened;         /* bytes that the tensors have more than in their files: quantised ones, multiplied out */
 } alb_source;
 
 /* Reads a folder, a file, or a TensorFlow checkpoint by what its files' names begin with; the form is told by

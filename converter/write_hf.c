@@ -44,7 +44,12 @@ static alb_status note_layout(alb_diag *diag, const alb_write_job *job, const al
 
 static alb_status note_all(alb_diag *diag, const alb_write_job *job, const folder *f, alb_written *out) {
   const alb_hf_layout *layout = &f->layout;
+  const uint32_t layers = f->spec.config.layers;
   ALB_TRY(note_layout(diag, job, layout, out));
+  if (layout->albert && layers > 1 && layout->groups == layers) {
+    ALB_TRY(alb_write_note(diag, out,
+                           "a BERT has no place for the embedding projection: every layer is a group of its own"));
+  }
   if (layout->repeated) {
     ALB_TRY(
         alb_write_note(diag, out, "tensors that layers share are stored again for each: this layout can't share them"));

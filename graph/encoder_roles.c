@@ -232,12 +232,15 @@ static alb_status match_embed(matcher *m) {
   return match_input(m, pool->operands[0]);
 }
 
-static alb_status match_pooler(matcher *m) {
-  alb_operand x = alb_value(m->function->output);
+static alb_status match_pooled(const matcher *m, alb_operand x) {
   ALB_TRY(match_linear(m, &x, ALB_ACT_TANH, ALB_ROLE_POOLER_W, ALB_ROLE_POOLER_B));
   const alb_node *pool = node_of(m, x, ALB_OP_POOL);
   if (!pool || pool->pooling != ALB_POOL_CLS) return refuse(m, "first token's vector");
   return match_input(m, pool->operands[0]);
+}
+
+static alb_status match_pooler(matcher *m) {
+  return match_pooled(m, alb_value(m->function->output));
 }
 
 static alb_status match_mlm(matcher *m) {
@@ -248,15 +251,45 @@ static alb_status match_mlm(matcher *m) {
   return match_input(m, x);
 }
 
+/* A classifier: the number of its classes is that of its rows. */
+static alb_status match_classifier(matcher *m, alb_operand *x) {
+  const alb_node *node = node_of(m, *x, ALB_OP_LINEAR);
+  uint32_t tensor = ALB_NO_TENSOR;
+  if (!node) return refuse(m, "linear");
+  ALB_TRY(tensor_of(m, node->operands[1], &tensor));
+  const uint64_t classes = m->graph->tensors->tensors.items[tensor].dims[0];
+  if (classes > UINT32_MAX) return refuse(m, "classifier of so few classes");
+  m->spec->config.classes = (uint32_t)classes;
+  return match_linear(m, x, ALB_ACT_NONE, ALB_ROLE_CLASSIFIER_W, ALB_ROLE_CLASSIFIER_B);
+}
+
+static alb_status match_classify(matcher *m) {
+  alb_operand x = alb_value(m->function->output);
+  ALB_TRY(match_classifier(m, &x));
+  return match_pooled(m, x);
+}
+
+static alb_status match_ner(matcher *m) {
+  alb_operand x = alb_value(m->function->output);
+  m->spec->token_classes = true;
+  ALB_TRY(match_classifier(m, &x));
+  return match_input(m, x);
+}
+
+static alb_status match_qa(matcher *m) {
+  alb_operand x = alb_value(m->function->output);
+  ALB_TRY(match_linear(m, &x, ALB_ACT_NONE, ALB_ROLE_SPAN_W, ALB_ROLE_SPAN_B));
+  return match_input(m, x);
+}
+
 /* The functions that a graph may have, and how each is read. */
 static const struct {
   const char *name;
   alb_status (*match)(matcher *m);
 } readers[] = {
-    {ALB_FN_ENCODER, match_encoder},
-    {ALB_FN_EMBED, match_embed},
-    {ALB_FN_POOLER, match_pooler},
-    {ALB_FN_MLM, match_mlm},
+    {ALB_FN_ENCODER, match_encoder}, {ALB_FN_EMBED, match_embed},       {ALB_FN_POOLER, match_pooler},
+    {ALB_FN_MLM, match_mlm},         {ALB_FN_CLASSIFY, match_classify}, {ALB_FN_NER, match_ner},
+    {ALB_FN_QA, match_qa},
 };
 
 /* The layer function is read where it is called. */

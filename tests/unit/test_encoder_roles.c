@@ -43,6 +43,7 @@ static int setup(void **state) {
                  .max_positions = 7,
                  .type_vocab = 2,
                  .mlm_width = 2,
+                 .classes = 3,
                  .activation = ALB_ACT_GELU,
                  .layer_norm_eps = 1e-6f},
       .tensors = &f->tensors,
