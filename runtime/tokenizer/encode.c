@@ -52,12 +52,15 @@ static bool is_full(const job *j) {
   return j->s->out->count > j->limit;
 }
 
+/* What splitters have written behind the text goes away again. */
 static alb_status tokenize_words(job *j, size_t begin, size_t end) {
   if (begin == end || is_full(j)) return ALB_OK;
+  const size_t count = j->s->text.count;
   ALB_TRY(split(j, (alb_piece){(uint32_t)begin, (uint32_t)end}));
   for (size_t i = 0; i < j->s->pieces.count && !is_full(j); i++) {
     ALB_TRY(j->t->model(j->t, j->s, j->s->pieces.items[i]));
   }
+  j->s->text.count = count;
   return ALB_OK;
 }
 

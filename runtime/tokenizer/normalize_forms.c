@@ -89,8 +89,9 @@ static void compose(alb_chars *text) {
   text->count = done + (open ? 1 + kept : 0);
 }
 
-/* Gives the characters of `out` the alignments that their changes say. */
-static void align(const alb_chars *text, alb_chars *out) {
+void alb_align_changes(alb_token_scratch *scratch) {
+  const alb_chars *text = &scratch->text;
+  alb_chars *out = &scratch->spare;
   size_t at = 0; /* characters of the text that are used up */
   for (size_t i = 0; i < out->count; i++) {
     const int32_t change = change_of(&out->items[i]);
@@ -107,10 +108,8 @@ static alb_status run_form(alb_token_scratch *scratch, bool compatible, bool com
   alb_chars *text = &scratch->text, *out = &scratch->spare;
   if (!decompose(text, compatible, out)) return alb_scratch_memory(scratch);
   if (composed) compose(out);
-  align(text, out);
-  const alb_chars old = *text;
-  *text = *out;
-  *out = old;
+  alb_align_changes(scratch);
+  alb_scratch_swap(scratch);
   return ALB_OK;
 }
 
