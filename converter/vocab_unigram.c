@@ -1,12 +1,36 @@
 /* The Unigram model of tokenizer.json: [["piece", score], ...]. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "converter/vocab_build.h"
+
+/* The number that the reference reads from the shortest decimal form of `value`: its digits as a whole number, times or
+ * divided by a power of ten, each step rounded. That may be one off in the last place, and paths of equal scores are
+ * told apart by it. */
+static double as_reference_reads(double value) {
+  char text[40], power[16];
+  int digits = 0;
+  do snprintf(text, sizeof text, "%.*e", digits, value);
+  while (strtod(text, NULL) != value && ++digits < 17);
+  uint64_t whole = 0;
+  const char *p = text;
+  for (; *p && *p != 'e'; p++) {
+    if (*p >= '0' && *p <= '9') whole = whole * 10 + (uint64_t)(*p - '0');
+  }
+  const int exponent = (int)strtol(*p ? p + 1 : "0", NULL, 10) - digits;
+  if (exponent < -308) return value;
+  snprintf(power, sizeof power, "1e%d", abs(exponent));
+  const double ten = strtod(power, NULL), read = exponent < 0 ? (double)whole / ten : (double)whole * ten;
+  return value < 0 ? -read : read;
+}
 
 static alb_status read_piece(alb_vocab_build *b, size_t i, const json_t *pair) {
   const json_t *text = json_array_get(pair, 0), *score = json_array_get(pair, 1);
   if (json_array_size(pair) != 2 || !json_is_string(text) || !json_is_number(score))
     return alb_fail(b->diag, ALB_MALFORMED, "%s: model: piece %zu is not a text and its score", b->file, i);
   const alb_str piece = {json_string_value(text), json_string_length(text)};
-  return alb_vocab_add_scored(b, piece, json_number_value(score));
+  return alb_vocab_add_scored(
+      b, piece, json_is_integer(score) ? json_number_value(score) : as_reference_reads(json_real_value(score)));
 }
 
 /* The id of the unknown token; it may be null or left out. */

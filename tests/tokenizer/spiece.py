@@ -103,3 +103,37 @@ def albert_json(data, lower=True, keep_accents=False):
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
             "post_processor": template, "decoder": metaspace,
             "model": {"type": "Unigram", "unk_id": ids["<unk>"], "vocab": scores, "byte_fallback": False}}
+
+
+# ---- character maps ----
+
+def charsmap(replacements):
+    """A character map of {key: replacement}: the double array (in blocks of 256 units) and the texts."""
+    texts, places = b"", {}
+    for text in replacements.values():
+        if text not in places:
+            places[text] = len(texts)
+            texts += text.encode() + b"\0"
+    trie = {}
+    for key, text in replacements.items():
+        node = trie
+        for byte in key.encode():
+            node = node.setdefault(byte, {})
+        node[0] = places[text]
+    units, taken = [0] * 256, {0}
+
+    def place(unit, node):
+        """Gives a node's children their units; byte 0 is its value."""
+        base = next(base for base in range(1, 1 << 20) if not any(base ^ byte in taken for byte in node))
+        while base | 255 >= len(units):
+            units.extend([0] * 256)
+        units[unit] |= (base ^ unit) << 10 | (0 in node) << 8
+        taken.update(base ^ byte for byte in node)
+        for byte, child in node.items():
+            units[base ^ byte] = child | 1 << 31 if byte == 0 else byte
+        for byte, child in node.items():
+            if byte:
+                place(base ^ byte, child)
+
+    place(0, trie)
+    return struct.pack("<I%dI" % len(units), 4 * len(units), *units) + texts
