@@ -72,6 +72,7 @@ static alb_status tokenize_part(job *j, size_t begin, size_t end) {
   if (!alb_vec_reserve(&s->text, end - begin)) return alb_scratch_memory(s);
   memcpy(s->text.items, s->input.items + begin, (end - begin) * sizeof *s->text.items);
   s->text.count = end - begin;
+  s->origin = (uint32_t)begin;
   ALB_TRY(alb_scratch_run_normalizers(j->t, s));
   alb_added_search search = {0};
   alb_added_match match;

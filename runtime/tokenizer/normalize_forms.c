@@ -98,8 +98,8 @@ void alb_align_changes(alb_token_scratch *scratch) {
     const size_t from = change > 0 ? at - (at > 0) : at;
     const alb_char *old = &text->items[from < text->count ? from : text->count - 1];
     const bool before_all = change > 0 && at == 0;
-    out->items[i].start = before_all ? 0 : old->start;
-    out->items[i].end = before_all ? 0 : old->end;
+    out->items[i].start = before_all ? scratch->origin : old->start;
+    out->items[i].end = before_all ? scratch->origin : old->end;
     if (change <= 0) at += 1 + (size_t)-change;
   }
 }

@@ -12,7 +12,7 @@ alb_status alb_prepare_pattern(alb_diag *diag, alb_stage *stage) {
 
 /* Appends the content, aligned as the character before `end`: so has the reference it. */
 static bool put_content(const alb_stage *stage, alb_token_scratch *scratch, uint32_t end) {
-  alb_char c = end ? scratch->text.items[end - 1] : (alb_char){0};
+  alb_char c = end ? scratch->text.items[end - 1] : (alb_char){0, scratch->origin, scratch->origin};
   if (!alb_vec_reserve(&scratch->spare, stage->content_count)) return false;
   for (size_t k = 0; k < stage->content_count; k++) {
     c.cp = stage->content[k];

@@ -60,6 +60,7 @@ alb_status alb_scratch_run_normalizers(const alb_tokenizer *tokenizer, alb_token
 alb_status alb_scratch_normalize(const alb_tokenizer *tokenizer, alb_token_scratch *scratch, alb_diag *diag,
                                  const uint32_t *cp, size_t n) {
   scratch->diag = diag;
+  scratch->origin = 0;
   scratch->text.count = 0;
   for (size_t i = 0; i < n; i++) {
     const alb_char c = {cp[i], (uint32_t)i, (uint32_t)i + 1};

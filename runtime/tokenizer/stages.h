@@ -107,6 +107,7 @@ struct alb_tokenizer {
 struct alb_token_scratch {
   alb_diag *diag;          /* of the call under way */
   alb_chars input;         /* the text as it came */
+  uint32_t origin;         /* where in the input the part under way begins */
   alb_chars text, spare;   /* the part under way: normalized; where the next stage writes */
   alb_pieces pieces, next; /* of text; what the splitter under way emits */
   alb_pieces matches;      /* delimiters that a splitter found, ascending */
