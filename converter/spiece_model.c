@@ -177,24 +177,22 @@ static alb_status check_kind(alb_diag *diag, const alb_spiece_model *m) {
 alb_status alb_spiece_model_read(alb_diag *diag, alb_span file, alb_spiece_model *out) {
   field f;
   *out = (alb_spiece_model){.model_type = 1,
-                            .bos_id = 1,
-                            .eos_id = 2,
+                            .bos_id = -1,
+                            .eos_id = -1,
                             .pad_id = -1,
                             .dummy_prefix = true,
                             .remove_spaces = true,
                             .escape_spaces = true};
-  bool trainer = false;
   while (file.n) {
     ALB_TRY(take_field(diag, &file, &f));
     if (is(&f, 1, 2)) ALB_TRY(read_piece(diag, f.bytes, out));
     if (is(&f, 2, 2)) ALB_TRY(read_trainer(diag, f.bytes, out));
     if (is(&f, 3, 2)) ALB_TRY(read_normalizer(diag, f.bytes, out));
-    trainer = trainer || is(&f, 2, 2);
   }
   if (!out->pieces.count) return alb_fail(diag, ALB_MALFORMED, "no pieces");
   ALB_TRY(check_kind(diag, out));
   ALB_TRY(find_unknown(diag, out));
-  if (trainer) ALB_TRY(check_ids(diag, out));
+  ALB_TRY(check_ids(diag, out));
   return check_bytes(diag, out);
 }
 

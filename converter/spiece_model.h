@@ -21,11 +21,11 @@ typedef struct alb_spiece {
   alb_spiece_type type;
 } alb_spiece;
 
-/* Start with {0}; alb_spiece_model_free at the end. Defaults are those of SentencePiece. */
+/* Start with {0}; alb_spiece_model_free at the end. What is not said is as in SentencePiece. */
 typedef struct alb_spiece_model {
   ALB_VEC(alb_spiece) pieces;
   uint32_t unk; /* the one piece of type unknown */
-  int32_t model_type, unk_id, bos_id, eos_id, pad_id;
+  int32_t model_type, unk_id, bos_id, eos_id, pad_id; /* -1: none, or not said */
   bool states_unk_id;
   bool byte_fallback, space_as_suffix;                   /* trainer_spec */
   bool dummy_prefix, remove_spaces, escape_spaces;       /* normalizer_spec */

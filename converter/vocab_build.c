@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "format/charsmap.h"
 #include "format/layout.h"
 
 alb_status alb_vocab_text(alb_vocab_build *b, const char *text, char **out) {
@@ -73,6 +74,13 @@ alb_status alb_vocab_scored_done(alb_vocab_build *b) {
   }
   alb_vocab_model_done(b);
   return ALB_OK;
+}
+
+alb_status alb_vocab_check_charsmap(alb_vocab_build *b, alb_span bytes) {
+  alb_charsmap map;
+  const alb_status status = alb_charsmap_open(b->diag, bytes, &map);
+  if (status != ALB_OK) alb_diag_prefix(b->diag, "%s", b->file);
+  return status;
 }
 
 static Alb__AddedToken *find_added(const alb_vocab_build *b, const char *content) {

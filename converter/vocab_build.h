@@ -34,6 +34,8 @@ void alb_vocab_model_done(alb_vocab_build *b);
 alb_status alb_vocab_add_token(alb_vocab_build *b, const Alb__AddedToken *flags, const char *content);
 /* Adds the next token of a Unigram model: ALB_NONFINITE when its score is not a number. */
 alb_status alb_vocab_add_scored(alb_vocab_build *b, alb_str text, double score);
+/* Whether a character map is sound. */
+alb_status alb_vocab_check_charsmap(alb_vocab_build *b, alb_span bytes);
 /* alb_vocab_model_done, and the scores go into the message. */
 alb_status alb_vocab_scored_done(alb_vocab_build *b);
 /* The id of a token, added ones first; false: there is none. */

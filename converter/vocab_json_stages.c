@@ -61,7 +61,7 @@ static alb_status read_precompiled(alb_vocab_build *b, alb_field_list o) {
   if (!stage->charsmap.data) return alb_fail_memory(b->diag, most, "a character map");
   if (!alb_base64_decode((alb_str){text, n}, stage->charsmap.data, &stage->charsmap.len))
     return alb_fail(b->diag, ALB_MALFORMED, "%s: %s: \"precompiled_charsmap\" is not base64", b->file, o.where);
-  return ALB_OK;
+  return alb_vocab_check_charsmap(b, (alb_span){stage->charsmap.data, stage->charsmap.len});
 }
 
 static alb_status read_behavior(alb_vocab_build *b, alb_field_list o, Alb__TokenizerStage *stage) {
@@ -97,6 +97,15 @@ static alb_status read_split(alb_vocab_build *b, alb_field_list o) {
   return ALB_OK;
 }
 
+/* One character, not more and not less. */
+static alb_status read_char(alb_vocab_build *b, alb_field_list o, const char *key, char **out) {
+  ALB_TRY(alb_field_text(b, o, key, out));
+  size_t count = 0;
+  for (const char *p = *out; *p; p++) count += ((uint8_t)*p & 0xc0) != 0x80;
+  if (count == 1) return ALB_OK;
+  return alb_fail(b->diag, ALB_MALFORMED, "%s: %s: \"%s\" has %zu characters", b->file, o.where, key, count);
+}
+
 /* A prepend_scheme; older files have add_prefix_space. */
 static alb_status read_scheme(alb_vocab_build *b, alb_field_list o, const char **scheme) {
   static const char *const schemes[] = {"always", "first", "never"};
@@ -122,7 +131,7 @@ static alb_status read_metaspace(alb_vocab_build *b, alb_field_list o) {
   const char *scheme = NULL;
   bool split = true;
   ALB_TRY(alb_vocab_add_stage(b, ALB_SPLITTERS, "metaspace", &stage));
-  ALB_TRY(alb_field_text(b, o, "replacement", &stage->pattern));
+  ALB_TRY(read_char(b, o, "replacement", &stage->pattern));
   ALB_TRY(read_scheme(b, o, &scheme));
   ALB_TRY(alb_vocab_text(b, scheme, &stage->scheme));
   const json_t *stated = json_object_get(o.object, "split");
@@ -137,7 +146,7 @@ static alb_status read_metaspace_decoder(alb_vocab_build *b, alb_field_list o) {
   Alb__TokenizerStage *stage;
   const char *scheme = NULL;
   ALB_TRY(alb_vocab_add_stage(b, ALB_DECODERS, "metaspace", &stage));
-  ALB_TRY(alb_field_text(b, o, "replacement", &stage->pattern));
+  ALB_TRY(read_char(b, o, "replacement", &stage->pattern));
   ALB_TRY(read_scheme(b, o, &scheme));
   stage->left = strcmp(scheme, "never") != 0;
   return ALB_OK;
@@ -155,7 +164,7 @@ static alb_status read_strip_decoder(alb_vocab_build *b, alb_field_list o) {
   Alb__TokenizerStage *stage;
   uint64_t start, stop;
   ALB_TRY(alb_vocab_add_stage(b, ALB_DECODERS, "strip", &stage));
-  ALB_TRY(alb_field_text(b, o, "content", &stage->content));
+  ALB_TRY(read_char(b, o, "content", &stage->content));
   ALB_TRY(alb_field_size(b, o, "start", UINT32_MAX, &start));
   ALB_TRY(alb_field_size(b, o, "stop", UINT32_MAX, &stop));
   stage->start = (uint32_t)start;

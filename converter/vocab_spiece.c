@@ -44,6 +44,7 @@ static alb_status add_quotes(alb_vocab_build *b, const char *from) {
 static alb_status add_charsmap(alb_vocab_build *b, alb_span bytes) {
   Alb__TokenizerStage *stage;
   if (!bytes.n) return ALB_OK;
+  ALB_TRY(alb_vocab_check_charsmap(b, bytes));
   ALB_TRY(alb_vocab_add_stage(b, ALB_NORMALIZERS, "charsmap", &stage));
   stage->charsmap.data = alb_arena_alloc(b->arena, bytes.n);
   if (!stage->charsmap.data) return alb_fail_memory(b->diag, bytes.n, "a character map");

@@ -4,8 +4,8 @@
 
 #include "alb.pb-c.h"
 #include "base/vec.h"
+#include "format/charsmap.h"
 #include "runtime/tokenizer/added_tokens.h"
-#include "runtime/tokenizer/charsmap.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/vocab_table.h"

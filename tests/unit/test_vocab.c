@@ -66,7 +66,7 @@ static const struct {
      ALB_MALFORMED, "differ"},
     {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"), ALB_OK, ""},
     {DECODER("{\"type\":\"CTC\"}"), ALB_UNSUPPORTED, "CTC"},
-    {DECODER("{\"type\":\"Strip\",\"content\":\"\",\"start\":1,\"stop\":0}"), ALB_MALFORMED, "empty"},
+    {DECODER("{\"type\":\"Strip\",\"content\":\"\",\"start\":1,\"stop\":0}"), ALB_MALFORMED, "0 characters"},
     {DECODER("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a\"},\"content\":\"\"}"), ALB_UNSUPPORTED, "Regex"},
     {DECODER("{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"WordPiece\",\"prefix\":\"##\","
              "\"cleanup\":true}]}"),

@@ -1,6 +1,6 @@
 /* SentencePiece's table of replacements (precompiled_charsmap): docs/format.md section 9.6. */
-#ifndef ALB_TOKENIZER_CHARSMAP_H
-#define ALB_TOKENIZER_CHARSMAP_H
+#ifndef ALB_FORMAT_CHARSMAP_H
+#define ALB_FORMAT_CHARSMAP_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* Checks SentencePiece's table of replacements and looks keys up in its double array. */
-#include "runtime/tokenizer/charsmap.h"
+#include "format/charsmap.h"
 
 #include "base/utf8.h"
 #include "format/layout.h"
