@@ -16,7 +16,7 @@ import tokenizers
 import torch
 import transformers
 
-from make_tiny_models import generator
+from make_tiny_models import generator, spiece
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -24,6 +24,8 @@ OTHER_HEADS = ("predictions.", "seq_relationship.", "pooler.", "position_ids", "
 BOUND = 2e-5  # largest difference / largest magnitude of the array
 
 TEXTS = (HERE / "texts.txt").read_text().split("\n")[:-1]
+SPIECE_TEXTS = ["The cat sat.", "", "  (A cat)  in-the ``hat'' 9,11, ", "Caf\u00e9 \u00bd\u00a0\ufb01n \u65e5\u672c", "[MASK] the[SEP]", "\u2581a \u2581"]
+SPIECE_MASKS = ["The [MASK] sat.", "[MASK]cat [MASK] a", "a(a[MASK]", "in [MASK] the"]
 REACTION = "OB(O)c1ccccc1.Brc1ccncc1>>c1ccc(-c2ccncc2)cc[MASK]"
 
 
@@ -158,7 +160,21 @@ def tiny(folder):
     recorder = Recorder(folder.name, str(folder.relative_to(ROOT)))
     record_model(recorder, folder, lengths=(1, 2, 5, json.loads((folder / "config.json").read_text())
                                            ["max_position_embeddings"]), layers_at=5)
+    if (folder / "spiece.model").exists():
+        record_spiece(recorder, folder)
     return recorder
+
+
+def record_spiece(recorder, folder):
+    """Text through a SentencePiece model: ids, offsets, embeddings, masks."""
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spiece.albert_json((folder / "spiece.model").read_bytes())))
+    encoder = load(folder, transformers.AutoModel)
+    for text in SPIECE_TEXTS:
+        encoding = tokenizer.encode(text)
+        source = recorder.input(text=text, input_ids=encoding.ids, token_type_ids=encoding.type_ids,
+                                offsets=[list(pair) for pair in encoding.offsets], truncated=False)
+        recorder.check("embed", source, pool(forward(encoder, encoding.ids, encoding.type_ids)["last_hidden_state"], "mean"))
+    record_masks(recorder, tokenizer, load(folder, transformers.AutoModelForMaskedLM), SPIECE_MASKS)
 
 
 def albert_reactions(folder):
@@ -177,7 +193,7 @@ def record_masks(recorder, tokenizer, mlm, texts):
         encoding = tokenizer.encode(text)
         source = recorder.input(text=text, input_ids=encoding.ids, token_type_ids=encoding.type_ids)
         logits = forward(mlm, encoding.ids, encoding.type_ids)["logits"]
-        rows = [i for i, token in enumerate(encoding.tokens) if token == "[MASK]"]
+        rows = [i for i, token in enumerate(encoding.ids) if token == tokenizer.token_to_id("[MASK]")]
         best = [np.argsort(-logits[row], kind="stable")[:5].tolist() for row in rows]
         scores = torch.softmax(torch.tensor(logits[rows], dtype=torch.float64), dim=-1).numpy()
         recorder.check("logits", source, logits[rows], rows=rows)
