@@ -165,8 +165,7 @@ static alb_status check_bytes(alb_diag *diag, const alb_spiece_model *m) {
 
 static alb_status check_kind(alb_diag *diag, const alb_spiece_model *m) {
   static const char *const types[] = {"?", "unigram", "bpe", "word", "char"};
-  if (m->model_type < 1 || m->model_type > 4)
-    return alb_fail(diag, ALB_MALFORMED, "model type %d", m->model_type);
+  if (m->model_type < 1 || m->model_type > 4) return alb_fail(diag, ALB_MALFORMED, "model type %d", m->model_type);
   if (m->model_type != 1) return alb_fail(diag, ALB_UNSUPPORTED, "model type \"%s\"", types[m->model_type]);
   if (!m->escape_spaces) return alb_fail(diag, ALB_UNSUPPORTED, "escape_whitespaces is false");
   if (!m->remove_spaces) return alb_fail(diag, ALB_UNSUPPORTED, "remove_extra_whitespaces is false");

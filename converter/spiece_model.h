@@ -24,15 +24,16 @@ typedef struct alb_spiece {
 /* Start with {0}; alb_spiece_model_free at the end. What is not said is as in SentencePiece. */
 typedef struct alb_spiece_model {
   ALB_VEC(alb_spiece) pieces;
-  uint32_t unk; /* the one piece of type unknown */
+  uint32_t unk;                                       /* the one piece of type unknown */
   int32_t model_type, unk_id, bos_id, eos_id, pad_id; /* -1: none, or not said */
   bool states_unk_id;
-  bool byte_fallback, space_as_suffix;                   /* trainer_spec */
-  bool dummy_prefix, remove_spaces, escape_spaces;       /* normalizer_spec */
-  alb_span charsmap;                                     /* borrowed; n 0: none */
+  bool byte_fallback, space_as_suffix;             /* trainer_spec */
+  bool dummy_prefix, remove_spaces, escape_spaces; /* normalizer_spec */
+  alb_span charsmap;                               /* borrowed; n 0: none */
 } alb_spiece_model;
 
-/* Reads the message; unknown fields are skipped. Messages do not name the file. ALB_UNSUPPORTED: not a Unigram model. */
+/* Reads the message; unknown fields are skipped. Messages do not name the file. ALB_UNSUPPORTED: not a Unigram model.
+ */
 alb_status alb_spiece_model_read(alb_diag *diag, alb_span file, alb_spiece_model *out);
 void alb_spiece_model_free(alb_spiece_model *model);
 

@@ -8,8 +8,8 @@ static const struct {
   const char *key, *name;
   const char *contents[2]; /* BERT's, ALBERT's */
 } specials[] = {
-    {"unk_token", "unk", {"[UNK]", "<unk>"}},    {"sep_token", "sep", {"[SEP]", "[SEP]"}},
-    {"pad_token", "pad", {"[PAD]", "<pad>"}},    {"cls_token", "cls", {"[CLS]", "[CLS]"}},
+    {"unk_token", "unk", {"[UNK]", "<unk>"}},     {"sep_token", "sep", {"[SEP]", "[SEP]"}},
+    {"pad_token", "pad", {"[PAD]", "<pad>"}},     {"cls_token", "cls", {"[CLS]", "[CLS]"}},
     {"mask_token", "mask", {"[MASK]", "[MASK]"}},
 };
 

@@ -1,4 +1,5 @@
-/* Decoders: what is done to the texts of tokens before they are joined. Each writes the parts anew, into spare_bytes. */
+/* Decoders: what is done to the texts of tokens before they are joined. Each writes the parts anew, into spare_bytes.
+ */
 #include "runtime/tokenizer/stages.h"
 #include "runtime/tokenizer/utf8_text.h"
 
@@ -84,7 +85,8 @@ static bool end_run(alb_token_scratch *s, size_t begin) {
   bool valid = true;
   for (; valid && at < s->spare_bytes.count; at += taken) {
     const uint8_t *p = s->spare_bytes.items + at;
-    valid = alb_utf8_read(p, s->spare_bytes.count - at, &taken) != 0xfffd || (taken == 3 && p[1] == 0xbf && p[2] == 0xbd);
+    valid =
+        alb_utf8_read(p, s->spare_bytes.count - at, &taken) != 0xfffd || (taken == 3 && p[1] == 0xbf && p[2] == 0xbd);
   }
   if (valid) return true;
   s->spare_bytes.count = begin;

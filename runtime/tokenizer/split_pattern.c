@@ -104,11 +104,9 @@ static alb_status find_regex(const alb_stage *stage, alb_token_scratch *scratch,
                                scratch->match_context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
     if (rc == PCRE2_ERROR_NOMEMORY) return alb_scratch_memory(scratch);
-    if (rc < 0)
-      return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: a pattern takes too many steps on this text");
+    if (rc < 0) return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: a pattern takes too many steps on this text");
     const size_t begin = found[0], end = found[1];
-    if (begin < from || end < begin)
-      return alb_fail(scratch->diag, ALB_MALFORMED, "tokenizer: a pattern uses \\K");
+    if (begin < from || end < begin) return alb_fail(scratch->diag, ALB_MALFORMED, "tokenizer: a pattern uses \\K");
     const bool empty = end == begin;
     if (!empty || begin != last_end) { /* the reference takes no empty match right behind a match */
       alb_piece match;

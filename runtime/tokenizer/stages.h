@@ -83,7 +83,7 @@ struct alb_stage {
   uint32_t *content; /* what a replacement puts in, owned */
   size_t content_count;
   alb_prepend_scheme scheme;
-  alb_charsmap charsmap; /* borrows from the message */
+  alb_charsmap charsmap;           /* borrows from the message */
   struct pcre2_real_code_8 *regex; /* owned; NULL: a plain pattern */
 };
 
@@ -115,11 +115,11 @@ struct alb_token_scratch {
   alb_bytes bytes, spare_bytes;
   ALB_VEC(uint32_t) bounds; /* where in bytes a character begins */
   ALB_VEC(alb_unigram_step) steps;
-  alb_token_list parts;             /* of the best path; start and end in characters of the word */
-  ALB_VEC(alb_text_part) decoding;  /* of bytes */
-  alb_token_list tokens[2]; /* of the text and of the pair */
-  alb_token_list *out;      /* the one under way */
-  ALB_VEC(int32_t) ids;     /* the encoding */
+  alb_token_list parts;            /* of the best path; start and end in characters of the word */
+  ALB_VEC(alb_text_part) decoding; /* of bytes */
+  alb_token_list tokens[2];        /* of the text and of the pair */
+  alb_token_list *out;             /* the one under way */
+  ALB_VEC(int32_t) ids;            /* the encoding */
   ALB_VEC(int32_t) type_ids;
   ALB_VEC(uint32_t) offsets;
   alb_bytes special, sequence;

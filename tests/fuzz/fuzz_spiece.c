@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   Alb__Tokenizer message = ALB__TOKENIZER__INIT;
   alb_vocab_build b = {.arena = &arena, .options = &options, .file = "spiece.model", .tokenizer = &message};
   alb_vocab vocab;
-  if (alb_vocab_read_spiece(&b, (alb_span){bytes, model.n}, NULL, NULL) == ALB_OK && alb_vocab_pack(&b, &vocab) == ALB_OK)
+  if (alb_vocab_read_spiece(&b, (alb_span){bytes, model.n}, NULL, NULL) == ALB_OK &&
+      alb_vocab_pack(&b, &vocab) == ALB_OK)
     use(&vocab, (alb_str){(const char *)text, all.n});
   alb_vocab_build_free(&b);
   alb_arena_free(&arena);

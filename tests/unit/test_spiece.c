@@ -104,7 +104,9 @@ static void test_long(void **state) {
 
 #define PIECE(text, length) "\x0a" length "\x0a" text
 #define UNKNOWN "\x0a\x07\x0a\x03unk\x18\x02"
-#define A "\x0a\x08\x0a\x01" "a\x15\0\0\x80\xbf" /* score -1 */
+#define A            \
+  "\x0a\x08\x0a\x01" \
+  "a\x15\0\0\x80\xbf" /* score -1 */
 
 static const struct {
   const char *bytes;
@@ -112,7 +114,8 @@ static const struct {
   alb_status status;
   const char *word;
 } models[] = {
-#define MODEL(bytes, status, word) {bytes, sizeof(bytes) - 1, status, word}
+#define MODEL(bytes, status, word) \
+  { bytes, sizeof(bytes) - 1, status, word }
     MODEL(UNKNOWN A, ALB_OK, ""),
     MODEL("", ALB_MALFORMED, "no pieces"),
     MODEL(A, ALB_MALFORMED, "0 pieces of type unknown"),
@@ -128,10 +131,18 @@ static const struct {
     MODEL("\x0a\x00", ALB_MALFORMED, "piece 0 is empty"),
     MODEL(UNKNOWN "\x0a\x04\x0a\x02x\0", ALB_MALFORMED, "piece 1 has a NUL"),
     MODEL(UNKNOWN "\x0a\x04\x0a\x02x\xff", ALB_MALFORMED, "piece 1 is not UTF-8"),
-    MODEL(UNKNOWN "\x0a\x08\x0a\x01" "a\x15\0\0\xc0\x7f", ALB_NONFINITE, "piece 1"),
-    MODEL(UNKNOWN "\x0a\x08\x0a\x01" "a\x15\0\0\x80\xff", ALB_NONFINITE, "piece 1"),
-    MODEL(UNKNOWN "\x0a\x05\x0a\x01" "a\x18\x07", ALB_MALFORMED, "piece 1 has type 7"),
-    MODEL(UNKNOWN "\x0a\x05\x0a\x01" "a\x18\x00", ALB_MALFORMED, "piece 1 has type 0"),
+    MODEL(UNKNOWN "\x0a\x08\x0a\x01"
+                  "a\x15\0\0\xc0\x7f",
+          ALB_NONFINITE, "piece 1"),
+    MODEL(UNKNOWN "\x0a\x08\x0a\x01"
+                  "a\x15\0\0\x80\xff",
+          ALB_NONFINITE, "piece 1"),
+    MODEL(UNKNOWN "\x0a\x05\x0a\x01"
+                  "a\x18\x07",
+          ALB_MALFORMED, "piece 1 has type 7"),
+    MODEL(UNKNOWN "\x0a\x05\x0a\x01"
+                  "a\x18\x00",
+          ALB_MALFORMED, "piece 1 has type 0"),
     MODEL(UNKNOWN A "\x12\x02\x18\x02", ALB_UNSUPPORTED, "bpe"),
     MODEL(UNKNOWN A "\x12\x02\x18\x03", ALB_UNSUPPORTED, "word"),
     MODEL(UNKNOWN A "\x12\x02\x18\x04", ALB_UNSUPPORTED, "char"),
@@ -155,7 +166,8 @@ static void test_models(void **state) {
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     alb_diag diag = {0};
     alb_spiece_model model;
-    const alb_status status = alb_spiece_model_read(&diag, (alb_span){(const uint8_t *)models[i].bytes, models[i].n}, &model);
+    const alb_status status =
+        alb_spiece_model_read(&diag, (alb_span){(const uint8_t *)models[i].bytes, models[i].n}, &model);
     const char *text = alb_diag_text(&diag, status);
     if (status != models[i].status || !strstr(text, models[i].word))
       fail_msg("model %zu: %s: %s", i, alb_status_name(status), text);
@@ -174,7 +186,7 @@ static void make_map(uint8_t *p) {
   memset(p, 0, 4 + 4 * UNITS);
   alb_store_u32(p, 4 * UNITS);
   uint8_t *u = p + 4;
-  alb_store_u32(u, 256u << 10);                                                  /* root: base 256 */
+  alb_store_u32(u, 256u << 10);                                                 /* root: base 256 */
   alb_store_u32(u + 4 * (256 ^ 'a'), 'a' | 1u << 8 | (256u ^ 'a' ^ 300) << 10); /* base 300, ends a key */
   alb_store_u32(u + 4 * 300, 1u << 31);
   alb_store_u32(u + 4 * (300 ^ 'b'), 'b' | 1u << 8 | (300u ^ 'b' ^ 400) << 10);
