@@ -66,8 +66,9 @@ static alb_status add_normalizers(alb_vocab_build *b, const alb_spiece_model *mo
   return add_charsmap(b, model->charsmap);
 }
 
-static alb_status add_metaspace(alb_vocab_build *b, bool prefix) {
+static alb_status add_metaspace(alb_vocab_build *b, bool prefix, json_t *config) {
   Alb__TokenizerStage *stage;
+  ALB_TRY(alb_vocab_option(b, config, "add_prefix_space", &prefix));
   ALB_TRY(alb_vocab_add_stage(b, ALB_SPLITTERS, "whitespace", NULL));
   ALB_TRY(alb_vocab_add_stage(b, ALB_SPLITTERS, "metaspace", &stage));
   ALB_TRY(alb_vocab_text(b, MARK, &stage->pattern));
@@ -89,7 +90,7 @@ static alb_status build(alb_vocab_build *b, const alb_spiece_model *model, json_
   ALB_TRY(alb_vocab_add_specials(b, config, special_map));
   ALB_TRY(alb_vocab_add_name(b, "unk", b->by_id.items[model->unk].p));
   ALB_TRY(add_normalizers(b, model, config));
-  ALB_TRY(add_metaspace(b, model->dummy_prefix));
+  ALB_TRY(add_metaspace(b, model->dummy_prefix, config));
   return alb_vocab_add_template(b, config, special_map);
 }
 
