@@ -89,17 +89,23 @@ static alb_status add_texts(const alb_tokenizer *t, alb_token_scratch *s, const 
   return ALB_OK;
 }
 
+/* Runs the decoders, if any; after them the parts lie side by side and are the text. NUL behind it: the text is whole.
+ */
+static alb_status end_text(const alb_tokenizer *t, alb_token_scratch *scratch, bool clean, alb_str *text) {
+  for (size_t i = 0; i < t->decoder_count; i++) ALB_TRY(t->decoders[i].decode(&t->decoders[i], scratch));
+  alb_bytes *out = &scratch->bytes;
+  if (clean) clean_up(out, 0, true);
+  if (!append(out, ALB_STR(""))) return alb_scratch_memory(scratch);
+  out->items[out->count] = 0;
+  *text = (alb_str){(const char *)out->items, out->count};
+  return ALB_OK;
+}
+
 alb_status alb_tokenizer_decode(alb_diag *diag, const alb_tokenizer *t, alb_token_scratch *scratch, const int32_t *ids,
                                 size_t count, bool skip_special, alb_str *text) {
   scratch->diag = diag;
   scratch->bytes.count = 0;
   scratch->decoding.count = 0;
   ALB_TRY(add_texts(t, scratch, ids, count, skip_special));
-  for (size_t i = 0; i < t->decoder_count; i++) ALB_TRY(t->decoders[i].decode(&t->decoders[i], scratch));
-  alb_bytes *out = &scratch->bytes; /* the parts lie side by side: they are the text */
-  if (t->message->clean_up_text) clean_up(out, 0, true);
-  if (!append(out, ALB_STR(""))) return alb_scratch_memory(scratch);
-  out->items[out->count] = 0;
-  *text = (alb_str){(const char *)out->items, out->count};
-  return ALB_OK;
+  return end_text(t, scratch, t->message->clean_up_text, text);
 }

@@ -111,7 +111,7 @@ static bool collect_parts(const alb_tokenizer *t, alb_token_scratch *s, uint32_t
   const step *steps = s->steps.items;
   s->parts.count = 0;
   for (uint32_t end = count; end > 0; end = steps[end].from) {
-    const alb_token part = {steps[end].id, steps[end].from, end};
+    const alb_token part = {.id = steps[end].id, .start = steps[end].from, .end = end};
     alb_token *behind = s->parts.count ? &s->parts.items[s->parts.count - 1] : NULL;
     if (behind && part.id == behind->id && part.id + 1 == t->message->unk) {
       behind->start = part.start;
