@@ -1,4 +1,5 @@
 /* The Unigram model of tokenizer.json: [["piece", score], ...]. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +10,8 @@
  * told apart by it. */
 static double as_reference_reads(double value) {
   char text[40], power[16];
-  int digits = 0;
+  const bool usual = fabs(value) >= 1e-5 && fabs(value) < 1e6;
+  int digits = usual ? 14 : 0; /* up to 15 digits and a power below 10^22: the result is right, whatever zeros follow */
   do snprintf(text, sizeof text, "%.*e", digits, value);
   while (strtod(text, NULL) != value && ++digits < 17);
   uint64_t whole = 0;
