@@ -5,14 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INDENT = 2, DIGITS = 15 };
+enum { INDENT = 2, DIGITS = 15, SCORE_DIGITS = 17 };
 
 static alb_status no_memory(alb_diag *diag) {
   return alb_fail_memory(diag, 0, "a JSON file");
 }
 
 alb_status alb_small_json(alb_diag *diag, alb_arena *arena, alb_small_files *files, const char *name, json_t *json) {
-  char *text = json ? json_dumps(json, JSON_INDENT(INDENT) | JSON_REAL_PRECISION(DIGITS)) : NULL;
+  /* settings read well with 15 digits; scores of tokens have to come back as they are */
+  const int digits = strcmp(name, "tokenizer.json") == 0 ? SCORE_DIGITS : DIGITS;
+  char *text = json ? json_dumps(json, JSON_INDENT(INDENT) | JSON_REAL_PRECISION(digits)) : NULL;
   char *kept = text ? alb_arena_printf(arena, "%s\n", text) : NULL;
   free(text);
   json_decref(json);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "converter/base64.h"
 #include "converter/regex_words.h"
 
 typedef struct rebuild {
@@ -97,9 +98,40 @@ static json_t *unk_text(const rebuild *r) {
   return json_stringn(text.p, text.n);
 }
 
+/* The text and the vocabulary of models whose tokens have no scores. */
+static alb_status make_unscored(const rebuild *r, json_t *model) {
+  json_t *vocab = NULL;
+  ALB_TRY(set(r, model, "unk_token", unk_text(r)));
+  const alb_status status = make_vocab(r, &vocab);
+  if (status == ALB_OK) return set(r, model, "vocab", vocab);
+  json_decref(vocab);
+  return status;
+}
+
+static double score_at(const Alb__Tokenizer *t, size_t i) {
+  const uint64_t bits = alb_load_u64(t->scores.data + 8 * i);
+  double score;
+  memcpy(&score, &bits, sizeof score);
+  return score;
+}
+
+static alb_status make_unigram(const rebuild *r, json_t *model) {
+  json_t *vocab = json_array();
+  ALB_TRY(set(r, model, "vocab", vocab));
+  ALB_TRY(set(r, model, "byte_fallback", json_boolean(r->t->byte_fallback)));
+  ALB_TRY(set(r, model, "unk_id", r->t->unk ? json_integer(r->t->unk - 1) : json_null()));
+  if (r->t->scores.len / 8 > r->parts->count) return alb_fail(r->diag, ALB_MALFORMED, "more scores than tokens");
+  for (size_t i = 0; i < r->t->scores.len / 8; i++) {
+    const alb_str text = r->parts->tokens[i];
+    ALB_TRY(append(r, vocab, json_pack("[s%, f]", text.p, text.n, score_at(r->t, i))));
+  }
+  return ALB_OK;
+}
+
 static alb_status make_wordpiece(const rebuild *r, json_t *model) {
   ALB_TRY(set(r, model, "continuing_subword_prefix", json_string(r->t->continuing_prefix)));
-  return set(r, model, "max_input_chars_per_word", json_integer(r->t->max_word_chars));
+  ALB_TRY(set(r, model, "max_input_chars_per_word", json_integer(r->t->max_word_chars)));
+  return make_unscored(r, model);
 }
 
 static const struct {
@@ -107,7 +139,8 @@ static const struct {
   alb_status (*make)(const rebuild *r, json_t *model);
 } models[] = {
     {"wordpiece", "WordPiece", make_wordpiece},
-    {"wordlevel", "WordLevel", NULL},
+    {"wordlevel", "WordLevel", make_unscored},
+    {"unigram", "Unigram", make_unigram},
 };
 
 static alb_status make_model(const rebuild *r, json_t *root) {
@@ -115,15 +148,10 @@ static alb_status make_model(const rebuild *r, json_t *root) {
   const size_t count = sizeof models / sizeof *models;
   while (i < count && strcmp(models[i].model, r->t->model) != 0) i++;
   if (i == count) return alb_fail(r->diag, ALB_UNSUPPORTED, "token model \"%s\" in tokenizer.json", r->t->model);
-  json_t *model = json_object(), *vocab = NULL;
+  json_t *model = json_object();
   ALB_TRY(set(r, root, "model", model));
   ALB_TRY(set(r, model, "type", json_string(models[i].type)));
-  ALB_TRY(set(r, model, "unk_token", unk_text(r)));
-  if (models[i].make) ALB_TRY(models[i].make(r, model));
-  const alb_status status = make_vocab(r, &vocab);
-  if (status == ALB_OK) return set(r, model, "vocab", vocab);
-  json_decref(vocab);
-  return status;
+  return models[i].make(r, model);
 }
 
 static alb_status make_added(const rebuild *r, json_t *root) {
@@ -179,11 +207,48 @@ static json_t *make_split(const Alb__TokenizerStage *stage) {
                    behavior_of(stage), "invert", stage->invert);
 }
 
+static json_t *make_prepend(const Alb__TokenizerStage *stage) {
+  return json_pack("{s:s, s:s}", "type", "Prepend", "prepend", stage->content);
+}
+
+static json_t *make_charsmap(const Alb__TokenizerStage *stage) {
+  char *text = alb_base64_encode((alb_span){stage->charsmap.data, stage->charsmap.len});
+  json_t *json = json_pack("{s:s, s:s}", "type", "Precompiled", "precompiled_charsmap", text);
+  free(text);
+  return json;
+}
+
+static json_t *make_metaspace(const Alb__TokenizerStage *stage) {
+  return json_pack("{s:s, s:s, s:s, s:b}", "type", "Metaspace", "replacement", stage->pattern, "prepend_scheme",
+                   stage->scheme, "split", !stage->whole);
+}
+
+/* As a decoder it is told by `left` whether the first token loses the character. */
+static json_t *make_metaspace_decoder(const Alb__TokenizerStage *stage) {
+  return json_pack("{s:s, s:s, s:s, s:b}", "type", "Metaspace", "replacement", stage->pattern, "prepend_scheme",
+                   stage->left ? "always" : "never", "split", 1);
+}
+
+static json_t *make_strip_decoder(const Alb__TokenizerStage *stage) {
+  return json_pack("{s:s, s:s, s:I, s:I}", "type", "Strip", "content", stage->content, "start",
+                   (json_int_t)stage->start, "stop", (json_int_t)stage->stop);
+}
+
 /* A stage of runtime/tokenizer/stages.def as an element: by its type alone, or by a function. */
-static const struct {
+typedef struct element {
   const char *stage, *type;
   stage_fn *make;
-} elements[] = {
+} element;
+
+static const element decoders[] = {
+    {"metaspace", NULL, make_metaspace_decoder},
+    {"replace", NULL, make_replace},
+    {"bytes", "ByteFallback", NULL},
+    {"fuse", "Fuse", NULL},
+    {"strip", NULL, make_strip_decoder},
+};
+
+static const element elements[] = {
     {"nfc", "NFC", NULL},
     {"nfd", "NFD", NULL},
     {"nfkc", "NFKC", NULL},
@@ -196,14 +261,23 @@ static const struct {
     {"words", "Whitespace", NULL},
     {"punctuation", NULL, make_punctuation},
     {"split", NULL, make_split},
+    {"nmt", "Nmt", NULL},
+    {"prepend", NULL, make_prepend},
+    {"charsmap", NULL, make_charsmap},
+    {"metaspace", NULL, make_metaspace},
 };
 
-static alb_status make_element(const rebuild *r, const Alb__TokenizerStage *stage, json_t *list) {
-  for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
-    if (strcmp(elements[i].stage, stage->type) != 0) continue;
-    return append(r, list, elements[i].make ? elements[i].make(stage) : json_pack("{s:s}", "type", elements[i].type));
+static alb_status make_one(const rebuild *r, const element *table, size_t count, const Alb__TokenizerStage *stage,
+                           json_t *list) {
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(table[i].stage, stage->type) != 0) continue;
+    return append(r, list, table[i].make ? table[i].make(stage) : json_pack("{s:s}", "type", table[i].type));
   }
   return alb_fail(r->diag, ALB_UNSUPPORTED, "tokenizer stage \"%s\" in tokenizer.json", stage->type);
+}
+
+static alb_status make_element(const rebuild *r, const Alb__TokenizerStage *stage, json_t *list) {
+  return make_one(r, elements, sizeof elements / sizeof *elements, stage, list);
 }
 
 /* How many stages from i on are these, in this order. */
@@ -313,12 +387,25 @@ static alb_status make_template(const rebuild *r, json_t *root) {
   return make_pieces(r, r->t->pair, r->t->n_pair, specials, pair);
 }
 
+static alb_status list_decoders(const rebuild *r, json_t *list) {
+  for (size_t i = 0; i < r->t->n_decoders; i++) {
+    ALB_TRY(make_one(r, decoders, sizeof decoders / sizeof *decoders, r->t->decoders[i], list));
+  }
+  return ALB_OK;
+}
+
 static alb_status make_decoder(const rebuild *r, json_t *root) {
   const bool wordpiece = strcmp(r->t->model, "wordpiece") == 0 || r->t->clean_up || *r->t->decode_prefix;
-  if (!wordpiece) return set(r, root, "decoder", json_null());
-  return set(
-      r, root, "decoder",
-      json_pack("{s:s, s:s, s:b}", "type", "WordPiece", "prefix", r->t->decode_prefix, "cleanup", r->t->clean_up));
+  json_t *list = json_array();
+  alb_status status = list_decoders(r, list);
+  if (status == ALB_OK && !r->t->n_decoders && wordpiece) {
+    status = append(
+        r, list,
+        json_pack("{s:s, s:s, s:b}", "type", "WordPiece", "prefix", r->t->decode_prefix, "cleanup", r->t->clean_up));
+  }
+  if (status == ALB_OK) return set_chain(r, root, "decoder", "decoders", list);
+  json_decref(list);
+  return status;
 }
 
 static alb_status make_all(const rebuild *r, json_t *root) {

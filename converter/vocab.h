@@ -1,4 +1,4 @@
-/* Imports a source's tokenizer: tokenizer.json, or vocab.txt with tokenizer_config.json. */
+/* Imports a source's tokenizer: tokenizer.json, or spiece.model or vocab.txt with tokenizer_config.json. */
 #ifndef ALB_CONVERTER_VOCAB_H
 #define ALB_CONVERTER_VOCAB_H
 

@@ -1,6 +1,9 @@
 /* Gathering a vocabulary and its tokenizer message. */
 #include "converter/vocab_build.h"
 
+#include <math.h>
+
+#include "format/charsmap.h"
 #include "format/layout.h"
 
 alb_status alb_vocab_text(alb_vocab_build *b, const char *text, char **out) {
@@ -49,6 +52,35 @@ alb_status alb_vocab_add(alb_vocab_build *b, alb_str text, uint64_t id) {
 
 void alb_vocab_model_done(alb_vocab_build *b) {
   b->next_added = (uint32_t)b->model.count;
+}
+
+alb_status alb_vocab_add_scored(alb_vocab_build *b, alb_str text, double score) {
+  if (!isfinite(score))
+    return alb_fail(b->diag, ALB_NONFINITE, "%s: score of token \"%.*s\"", b->file, ALB_STR_ARGS(text));
+  ALB_TRY(alb_vocab_add(b, text, b->scores.count));
+  return alb_vec_push(&b->scores, score) ? ALB_OK : alb_fail_memory(b->diag, sizeof score, "the scores");
+}
+
+alb_status alb_vocab_scored_done(alb_vocab_build *b) {
+  const size_t count = b->scores.count;
+  ProtobufCBinaryData *out = &b->tokenizer->scores;
+  out->data = alb_arena_alloc(b->arena, 8 * count);
+  if (!out->data) return alb_fail_memory(b->diag, 8 * count, "the scores");
+  out->len = 8 * count;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t bits;
+    memcpy(&bits, &b->scores.items[i], sizeof bits);
+    alb_store_u64(out->data + 8 * i, bits);
+  }
+  alb_vocab_model_done(b);
+  return ALB_OK;
+}
+
+alb_status alb_vocab_check_charsmap(alb_vocab_build *b, alb_span bytes) {
+  alb_charsmap map;
+  const alb_status status = alb_charsmap_open(b->diag, bytes, &map);
+  if (status != ALB_OK) alb_diag_prefix(b->diag, "%s", b->file);
+  return status;
 }
 
 static Alb__AddedToken *find_added(const alb_vocab_build *b, const char *content) {
@@ -109,15 +141,18 @@ alb_status alb_vocab_add_token(alb_vocab_build *b, const Alb__AddedToken *flags,
 
 /* ---- the message's lists ---- */
 
-alb_status alb_vocab_add_stage(alb_vocab_build *b, bool splitter, const char *type, Alb__TokenizerStage **out) {
+alb_status alb_vocab_add_stage(alb_vocab_build *b, alb_stage_list list, const char *type, Alb__TokenizerStage **out) {
+  Alb__Tokenizer *t = b->tokenizer;
   Alb__TokenizerStage *stage = ALB_NEW(b->arena, Alb__TokenizerStage);
   if (!stage) return alb_fail_memory(b->diag, sizeof *stage, "the tokenizer");
   alb__tokenizer_stage__init(stage);
   ALB_TRY(alb_vocab_text(b, type, &stage->type));
-  if (splitter) {
-    APPEND(b, b->tokenizer->splitters, b->tokenizer->n_splitters, stage);
+  if (list == ALB_NORMALIZERS) {
+    APPEND(b, t->normalizers, t->n_normalizers, stage);
+  } else if (list == ALB_SPLITTERS) {
+    APPEND(b, t->splitters, t->n_splitters, stage);
   } else {
-    APPEND(b, b->tokenizer->normalizers, b->tokenizer->n_normalizers, stage);
+    APPEND(b, t->decoders, t->n_decoders, stage);
   }
   if (out) *out = stage;
   return ALB_OK;
@@ -163,19 +198,19 @@ alb_status alb_vocab_bert_template(alb_vocab_build *b, uint32_t cls, uint32_t se
 }
 
 alb_status alb_vocab_bert_normalizers(alb_vocab_build *b, bool clean, bool cjk, int strip_accents, bool lowercase) {
-  if (clean) ALB_TRY(alb_vocab_add_stage(b, false, "clean", NULL));
-  if (cjk) ALB_TRY(alb_vocab_add_stage(b, false, "cjk", NULL));
+  if (clean) ALB_TRY(alb_vocab_add_stage(b, ALB_NORMALIZERS, "clean", NULL));
+  if (cjk) ALB_TRY(alb_vocab_add_stage(b, ALB_NORMALIZERS, "cjk", NULL));
   if (strip_accents < 0 ? lowercase : strip_accents) {
-    ALB_TRY(alb_vocab_add_stage(b, false, "nfd", NULL));
-    ALB_TRY(alb_vocab_add_stage(b, false, "nonspacing", NULL));
+    ALB_TRY(alb_vocab_add_stage(b, ALB_NORMALIZERS, "nfd", NULL));
+    ALB_TRY(alb_vocab_add_stage(b, ALB_NORMALIZERS, "nonspacing", NULL));
   }
-  return lowercase ? alb_vocab_add_stage(b, false, "lowercase", NULL) : ALB_OK;
+  return lowercase ? alb_vocab_add_stage(b, ALB_NORMALIZERS, "lowercase", NULL) : ALB_OK;
 }
 
 alb_status alb_vocab_bert_splitters(alb_vocab_build *b) {
   Alb__TokenizerStage *punctuation;
-  ALB_TRY(alb_vocab_add_stage(b, true, "whitespace", NULL));
-  ALB_TRY(alb_vocab_add_stage(b, true, "punctuation", &punctuation));
+  ALB_TRY(alb_vocab_add_stage(b, ALB_SPLITTERS, "whitespace", NULL));
+  ALB_TRY(alb_vocab_add_stage(b, ALB_SPLITTERS, "punctuation", &punctuation));
   return alb_vocab_text(b, "isolated", &punctuation->behavior);
 }
 
@@ -208,4 +243,5 @@ void alb_vocab_build_free(alb_vocab_build *b) {
   alb_strmap_free(&b->model);
   alb_vec_free(&b->ids);
   alb_vec_free(&b->by_id);
+  alb_vec_free(&b->scores);
 }

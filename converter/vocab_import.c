@@ -2,26 +2,53 @@
 #include "converter/json_strict.h"
 #include "converter/vocab_build.h"
 
-/* Architectures whose vocab.txt is BERT's. Elsewhere the file alone does not say how a text is cut. */
-static bool has_bert_vocab(const alb_source *source) {
-  static const char *const types[] = {"bert", "distilbert", "electra", "mobilebert"};
-  const char *type = json_string_value(json_object_get(source->config, "model_type"));
-  if (!type) return true;
+static const char *text_of(json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text ? text : "";
+}
+
+/* Architectures whose vocab.txt is BERT's, and others that name BERT's tokenizer. Elsewhere the file alone does not say
+ * how a text is cut. */
+static bool has_bert_vocab(const alb_source *source, json_t *config) {
+  static const char *const types[] = {"", "bert", "distilbert", "electra", "mobilebert"};
+  const char *type = text_of(source->config, "model_type"), *class = text_of(config, "tokenizer_class");
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     if (strcmp(type, types[i]) == 0) return true;
   }
-  return false;
+  return strcmp(class, "BertTokenizer") == 0 || strcmp(class, "BertTokenizerFast") == 0;
+}
+
+/* Whether spiece.model is ALBERT's, and not left over beside BERT's vocab.txt. */
+static bool has_albert_pieces(const alb_source *source, json_t *config) {
+  const char *type = text_of(source->config, "model_type"), *class = text_of(config, "tokenizer_class");
+  if (strncmp(class, "Albert", 6) == 0) return true;
+  return strncmp(class, "Bert", 4) != 0 && (!*type || strcmp(type, "albert") == 0);
+}
+
+/* The first of the files that make a tokenizer without tokenizer.json, and what reads it. */
+typedef alb_status read_fn(alb_vocab_build *b, alb_span file, json_t *config, json_t *special_map);
+
+static alb_status find_file(alb_vocab_build *b, json_t *config, const alb_source_file **file, read_fn **read) {
+  *file = NULL;
+  if (has_albert_pieces(b->source, config)) {
+    *read = alb_vocab_read_spiece;
+    ALB_TRY(alb_source_extra(b->diag, b->source, "spiece.model", file));
+  }
+  if (*file || !has_bert_vocab(b->source, config)) return ALB_OK;
+  *read = alb_vocab_read_text;
+  return alb_source_extra(b->diag, b->source, "vocab.txt", file);
 }
 
 static alb_status import(alb_vocab_build *b, json_t *root, json_t *config, json_t *special_map) {
-  const alb_source_file *text = NULL;
-  if (!root && has_bert_vocab(b->source)) ALB_TRY(alb_source_extra(b->diag, b->source, "vocab.txt", &text));
-  if (!root && !text) return ALB_OK;
+  const alb_source_file *file = NULL;
+  read_fn *read = NULL;
+  if (!root) ALB_TRY(find_file(b, config, &file, &read));
+  if (!root && !file) return ALB_OK;
   b->tokenizer = ALB_NEW(b->arena, Alb__Tokenizer);
   if (!b->tokenizer) return alb_fail_memory(b->diag, sizeof *b->tokenizer, "the tokenizer");
   alb__tokenizer__init(b->tokenizer);
-  b->file = root ? "tokenizer.json" : "vocab.txt";
-  ALB_TRY(root ? alb_vocab_read_json(b, root) : alb_vocab_read_text(b, text->file.bytes, config, special_map));
+  b->file = root ? "tokenizer.json" : file->name;
+  ALB_TRY(root ? alb_vocab_read_json(b, root) : read(b, file->file.bytes, config, special_map));
   ALB_TRY(alb_vocab_read_config(b, config, special_map));
   const size_t most = b->options->max_length;
   if (most && (!b->tokenizer->max_length || most < b->tokenizer->max_length)) b->tokenizer->max_length = (uint32_t)most;

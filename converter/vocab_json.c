@@ -48,10 +48,12 @@ static const struct {
 } models[] = {
     {"WordPiece", "wordpiece", read_wordpiece},
     {"WordLevel", "wordlevel", read_wordlevel},
+    {"Unigram", "unigram", alb_vocab_read_unigram},
 };
 
 static alb_status read_model(alb_vocab_build *b, json_t *model) {
   const char *type = json_string_value(json_object_get(model, "type"));
+  if (!type && json_is_array(json_object_get(model, "vocab"))) type = "Unigram"; /* as in files of before 2021 */
   if (!type) return alb_fail(b->diag, ALB_UNSUPPORTED, "%s: model without a type", b->file);
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     if (strcmp(type, models[i].type) != 0) continue;
@@ -208,17 +210,6 @@ static alb_status read_truncation(alb_vocab_build *b, json_t *object) {
   return ALB_OK;
 }
 
-/* What joins tokens to text: only that of WordPiece does more than to put spaces between. */
-static alb_status read_decoder(alb_vocab_build *b, json_t *object) {
-  const char *type = json_string_value(json_object_get(object, "type"));
-  const alb_field_list o = {"decoder WordPiece", object};
-  bool clean_up;
-  if (!type || strcmp(type, "WordPiece") != 0) return ALB_OK;
-  ALB_TRY(alb_field_bool(b, o, "cleanup", &clean_up));
-  b->tokenizer->clean_up = clean_up;
-  return alb_field_text(b, o, "prefix", &b->tokenizer->decode_prefix);
-}
-
 static alb_status check_version(alb_vocab_build *b, json_t *version) {
   if (!version || (json_is_string(version) && strcmp(json_string_value(version), "1.0") == 0)) return ALB_OK;
   return alb_fail(b->diag, ALB_UNSUPPORTED, "%s: version is not 1.0", b->file);
@@ -234,8 +225,8 @@ alb_status alb_vocab_read_json(alb_vocab_build *b, json_t *root) {
   ALB_TRY(alb_field_object(b, o, "model", &model));
   ALB_TRY(read_model(b, model));
   ALB_TRY(read_added_tokens(b, json_object_get(root, "added_tokens")));
-  ALB_TRY(alb_vocab_read_stages(b, json_object_get(root, "normalizer"), json_object_get(root, "pre_tokenizer")));
+  ALB_TRY(alb_vocab_read_stages(b, json_object_get(root, "normalizer"), json_object_get(root, "pre_tokenizer"),
+                                json_object_get(root, "decoder")));
   ALB_TRY(read_post_processor(b, json_object_get(root, "post_processor")));
-  ALB_TRY(read_truncation(b, json_object_get(root, "truncation")));
-  return read_decoder(b, json_object_get(root, "decoder"));
+  return read_truncation(b, json_object_get(root, "truncation"));
 }

@@ -3,12 +3,14 @@
 #include "converter/vocab_build.h"
 #include "format/layout.h"
 
-/* The special tokens of BERT, in the order in which `transformers` adds them. */
+/* The special tokens, in the order in which `transformers` adds them. */
 static const struct {
-  const char *key, *name, *content;
+  const char *key, *name;
+  const char *contents[2]; /* BERT's, ALBERT's */
 } specials[] = {
-    {"unk_token", "unk", "[UNK]"}, {"sep_token", "sep", "[SEP]"},    {"pad_token", "pad", "[PAD]"},
-    {"cls_token", "cls", "[CLS]"}, {"mask_token", "mask", "[MASK]"},
+    {"unk_token", "unk", {"[UNK]", "<unk>"}},     {"sep_token", "sep", {"[SEP]", "[SEP]"}},
+    {"pad_token", "pad", {"[PAD]", "<pad>"}},     {"cls_token", "cls", {"[CLS]", "[CLS]"}},
+    {"mask_token", "mask", {"[MASK]", "[MASK]"}},
 };
 
 /* A special token is its text, or an object with its text. */
@@ -65,7 +67,7 @@ static alb_status read_lines(alb_vocab_build *b, alb_str text) {
 
 /* ---- options ---- */
 
-static alb_status option_bool(alb_vocab_build *b, json_t *config, const char *key, bool *value) {
+alb_status alb_vocab_option(alb_vocab_build *b, json_t *config, const char *key, bool *value) {
   const json_t *stated = json_object_get(config, key);
   if (!stated || json_is_null(stated)) return ALB_OK;
   return alb_field_bool(b, (alb_field_list){"options", config}, key, value);
@@ -73,24 +75,26 @@ static alb_status option_bool(alb_vocab_build *b, json_t *config, const char *ke
 
 static alb_status read_normalizers(alb_vocab_build *b, json_t *config) {
   bool lowercase = true, cjk = true, strip = false;
-  ALB_TRY(option_bool(b, config, "do_lower_case", &lowercase));
-  ALB_TRY(option_bool(b, config, "tokenize_chinese_chars", &cjk));
-  ALB_TRY(option_bool(b, config, "strip_accents", &strip));
+  ALB_TRY(alb_vocab_option(b, config, "do_lower_case", &lowercase));
+  ALB_TRY(alb_vocab_option(b, config, "tokenize_chinese_chars", &cjk));
+  ALB_TRY(alb_vocab_option(b, config, "strip_accents", &strip));
   const json_t *stated = json_object_get(config, "strip_accents");
   return alb_vocab_bert_normalizers(b, true, cjk, stated && !json_is_null(stated) ? strip : -1, lowercase);
 }
 
 static alb_status flag(alb_vocab_build *b, json_t *token, const char *key, protobuf_c_boolean *out) {
   bool value = *out;
-  ALB_TRY(option_bool(b, token, key, &value));
+  ALB_TRY(alb_vocab_option(b, token, key, &value));
   *out = value;
   return ALB_OK;
 }
 
-/* A token as text or object; `special` unless the object says so itself. */
-static alb_status add_token(alb_vocab_build *b, json_t *value, const char *content) {
+/* A token as text or object; `special` unless the object says so itself. ALBERT's mask takes the space before it, as
+ * long as nothing is said. */
+static alb_status add_token(alb_vocab_build *b, json_t *value, const char *content, bool mask) {
   Alb__AddedToken flags = ALB__ADDED_TOKEN__INIT;
   flags.special = true;
+  flags.lstrip = b->albert && mask && !json_is_object(value);
   if (json_is_object(value)) {
     ALB_TRY(flag(b, value, "single_word", &flags.single_word));
     ALB_TRY(flag(b, value, "lstrip", &flags.lstrip));
@@ -109,7 +113,7 @@ static alb_status add_decoder_tokens(alb_vocab_build *b, json_t *decoder) {
     const char *content = content_of(value);
     if (!json_is_object(value) || !content)
       return alb_fail(b->diag, ALB_MALFORMED, "tokenizer_config.json: added token \"%.64s\"", key);
-    ALB_TRY(add_token(b, value, content));
+    ALB_TRY(add_token(b, value, content, false));
   }
   return ALB_OK;
 }
@@ -121,15 +125,16 @@ static bool is_added(const alb_vocab_build *b, const char *content) {
   return false;
 }
 
-static alb_status add_specials(alb_vocab_build *b, json_t *config, json_t *special_map) {
+alb_status alb_vocab_add_specials(alb_vocab_build *b, json_t *config, json_t *special_map) {
   json_t *decoder = json_object_get(config, "added_tokens_decoder");
   if (json_is_object(decoder)) ALB_TRY(add_decoder_tokens(b, decoder));
   for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
     const char *said = alb_vocab_special(config, special_map, specials[i].key);
-    const char *content = said ? said : specials[i].content;
+    const char *content = said ? said : specials[i].contents[b->albert];
     json_t *mapped = json_object_get(special_map, specials[i].key);
     if (!is_added(b, content))
-      ALB_TRY(add_token(b, mapped ? mapped : json_object_get(config, specials[i].key), content));
+      ALB_TRY(add_token(b, mapped ? mapped : json_object_get(config, specials[i].key), content,
+                        strcmp(specials[i].name, "mask") == 0));
   }
   json_t *more = json_object_get(special_map, "additional_special_tokens"), *value;
   if (!more) more = json_object_get(config, "additional_special_tokens");
@@ -137,12 +142,12 @@ static alb_status add_specials(alb_vocab_build *b, json_t *config, json_t *speci
   json_array_foreach(more, i, value) {
     const char *content = content_of(value);
     if (!content) return alb_fail(b->diag, ALB_MALFORMED, "%s: additional special token %zu", b->file, i);
-    if (!is_added(b, content)) ALB_TRY(add_token(b, value, content));
+    if (!is_added(b, content)) ALB_TRY(add_token(b, value, content, false));
   }
   return ALB_OK;
 }
 
-static alb_status add_template(alb_vocab_build *b, json_t *config, json_t *special_map) {
+alb_status alb_vocab_add_template(alb_vocab_build *b, json_t *config, json_t *special_map) {
   const char *cls = alb_vocab_special(config, special_map, "cls_token");
   const char *sep = alb_vocab_special(config, special_map, "sep_token");
   uint32_t cls_id, sep_id;
@@ -181,20 +186,20 @@ alb_status alb_vocab_read_text(alb_vocab_build *b, alb_span text, json_t *config
   const char *unk = alb_vocab_special(config, special_map, "unk_token");
   uint32_t id;
   if (alb_vocab_find(b, unk ? unk : "[UNK]", &id)) t->unk = id + 1;
-  ALB_TRY(add_specials(b, config, special_map));
+  ALB_TRY(alb_vocab_add_specials(b, config, special_map));
   ALB_TRY(alb_vocab_add_name(b, "unk", unk ? unk : "[UNK]"));
   ALB_TRY(read_normalizers(b, config));
   ALB_TRY(alb_vocab_bert_splitters(b));
-  return add_template(b, config, special_map);
+  return alb_vocab_add_template(b, config, special_map);
 }
 
 alb_status alb_vocab_read_config(alb_vocab_build *b, json_t *config, json_t *special_map) {
   for (size_t i = 1; i < sizeof specials / sizeof *specials; i++) { /* the model has named its unknown token */
     const char *said = alb_vocab_special(config, special_map, specials[i].key);
-    ALB_TRY(alb_vocab_add_name(b, specials[i].name, said ? said : specials[i].content));
+    ALB_TRY(alb_vocab_add_name(b, specials[i].name, said ? said : specials[i].contents[b->albert]));
   }
   bool clean_up = false;
-  ALB_TRY(option_bool(b, config, "clean_up_tokenization_spaces", &clean_up));
+  ALB_TRY(alb_vocab_option(b, config, "clean_up_tokenization_spaces", &clean_up));
   b->tokenizer->clean_up_text = clean_up;
   const json_t *most = json_object_get(config, "model_max_length");
   if (json_is_number(most) && json_number_value(most) >= 1 && json_number_value(most) <= UINT32_MAX)

@@ -11,7 +11,7 @@
 
 enum {
   ALB_FORMAT_MAJOR = 1, /* another major can't be read */
-  ALB_FORMAT_MINOR = 0, /* a newer minor only adds what may be skipped */
+  ALB_FORMAT_MINOR = 1, /* a newer minor only adds what may be skipped */
 
   ALB_PREFIX_BYTES = 128,
   ALB_PREFIX_MAGIC = 0,          /* 8 bytes */
@@ -63,6 +63,7 @@ enum {
   ALB_MAX_MANIFEST_BYTES = 64 << 20,
   ALB_MAX_TOKENS = 1 << 24,
   ALB_MAX_VOCAB_BYTES = 1 << 30,
+  ALB_MAX_CHARSMAP_BYTES = 16 << 20,
   ALB_MAX_TENSORS = 1 << 20,
   ALB_MAX_TENSOR_RANK = 8,
   ALB_MAX_SETS = 1 << 16,

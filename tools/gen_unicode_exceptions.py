@@ -7,6 +7,7 @@ usage: gen_unicode_exceptions.py > runtime/tokenizer/unicode_exceptions.def     
 Needs tokenizers from PyPI and libutf8proc.so; the file names the versions that it was made with.
 """
 import ctypes
+import struct
 import sys
 
 import tokenizers
@@ -22,7 +23,9 @@ COMPAT, DECOMPOSE = 4, 16  # utf8proc_option_t
 
 
 class Property(ctypes.Structure):
-    _fields_ = [("category", ctypes.c_int16), ("combining_class", ctypes.c_int16)]
+    _fields_ = ([(name, ctypes.c_int16) for name in ("category", "combining_class", "bidi_class", "decomp_type")] +
+                [(f"mapping{i}", ctypes.c_uint16) for i in range(6)] +
+                [("flags", ctypes.c_uint, 8), ("boundclass", ctypes.c_uint, 8)])
 
 
 UTF8PROC = ctypes.CDLL("libutf8proc.so.2")
@@ -138,6 +141,50 @@ def lower_cases():
     return out
 
 
+def every_byte_a_key():
+    """A table of SentencePiece in which each byte is a key with the text "X": a cluster of less than 6 bytes becomes
+    one X, of others each character does."""
+    units = [0] * 1024
+    units[0] = 256 << 10
+    for byte in range(1, 256):
+        at, value = 256 ^ byte, 512 + byte
+        units[at], units[value] = byte | 1 << 8 | (at ^ value) << 10, 1 << 31
+    return struct.pack("<1025I", 4096, *units) + b"X\0"
+
+
+OTHER, CR, LF, CONTROL_CLASS, EXTEND = 1, 2, 3, 4, 5  # utf8proc_boundclass_t
+SPACINGMARK, PREPEND, ZWJ = 12, 13, 14
+BOUND_NAMES = {OTHER: "OTHER", CONTROL_CLASS: "CONTROL", EXTEND: "EXTEND", SPACINGMARK: "SPACINGMARK", PREPEND: "PREPEND"}
+
+
+def clusters():
+    """Grapheme classes that differ, with the properties of rule GB9c (which utf8proc does not have)."""
+    table, out = N.Precompiled(every_byte_a_key()), []
+
+    def count(*text):
+        return len(table.normalize_str("".join(t if isinstance(t, str) else chr(t) for t in text)))
+
+    for c in CODE_POINTS:
+        ours = UTF8PROC.utf8proc_get_property(c).contents.boundclass
+        extends, prepends = count("a", c) == 1, count(c, "a") == 1
+        long = len(chr(c).encode()) >= 3
+        consonant = long and not prepends and count(c, 0x94d, 0x937, 0x301) == 4
+        linker = long and not prepends and count(0x915, c, 0x937, 0x301) == 4
+        theirs = ours
+        if extends != (ours in (EXTEND, SPACINGMARK, ZWJ)):
+            theirs = EXTEND if extends else OTHER
+        if prepends != (ours == PREPEND):
+            theirs = PREPEND if prepends else OTHER
+        control = count(c, 0x301) == 2
+        if not long or len(chr(c).encode()) == 3:
+            if control != (ours in (CR, LF, CONTROL_CLASS)):
+                theirs = CONTROL_CLASS if control else OTHER
+        if theirs != ours or consonant or linker:
+            out.append((c, " | ".join([f"UTF8PROC_BOUNDCLASS_{BOUND_NAMES[theirs]}"] + ["CONSONANT"] * consonant +
+                                      ["LINKER"] * linker)))
+    return out
+
+
 def runs(items, follows):
     out = []
     for item in items:
@@ -154,7 +201,8 @@ def main():
     print(f"""/* Where the Unicode tables of the `tokenizers` library differ from utf8proc's. Made by
  * tools/gen_unicode_exceptions.py from tokenizers {tokenizers.__version__} and utf8proc of Unicode {UTF8PROC.utf8proc_unicode_version().decode()}; not to be edited.
  * ALB_CLASS(first, last, class): what these characters are. ALB_UNNORMALIZED(first, last): they have no decomposition
- * and no combining class. ALB_LOWER(first, last, to): lower cases, the first's and on. */
+ * and no combining class. ALB_LOWER(first, last, to): lower cases, the first's and on. ALB_GRAPHEME(first, last, class):
+ * classes of grapheme clusters that differ, and those with a part in rule GB9c. */
 #ifndef ALB_CLASS
 #define ALB_CLASS(first, last, class)
 #endif
@@ -164,6 +212,9 @@ def main():
 #ifndef ALB_LOWER
 #define ALB_LOWER(first, last, to)
 #endif
+#ifndef ALB_GRAPHEME
+#define ALB_GRAPHEME(first, last, class)
+#endif
 /* clang-format off */""")
     for run in runs(classes, lambda a, b: b == (a[0] + 1, a[1])):
         names = " | ".join(f"ALB_UNI_{NAMES[1 << i]}" for i in range(7) if run[0][1] >> i & 1)
@@ -172,7 +223,9 @@ def main():
         print(f"ALB_UNNORMALIZED(0x{run[0]:x}, 0x{run[-1]:x})")
     for run in runs(lower_cases(), lambda a, b: b == (a[0] + 1, a[1] + 1)):
         print(f"ALB_LOWER(0x{run[0][0]:x}, 0x{run[-1][0]:x}, 0x{run[0][1]:x})")
-    print("/* clang-format on */\n#undef ALB_CLASS\n#undef ALB_UNNORMALIZED\n#undef ALB_LOWER")
+    for run in runs(clusters(), lambda a, b: b == (a[0] + 1, a[1])):
+        print(f"ALB_GRAPHEME(0x{run[0][0]:x}, 0x{run[-1][0]:x}, {run[0][1]})")
+    print("/* clang-format on */\n#undef ALB_CLASS\n#undef ALB_UNNORMALIZED\n#undef ALB_LOWER\n#undef ALB_GRAPHEME")
 
 
 if __name__ == "__main__":

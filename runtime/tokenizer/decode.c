@@ -65,9 +65,36 @@ static bool normalized_text(const alb_tokenizer *t, alb_token_scratch *s, const 
   return true;
 }
 
-/* NUL behind it: the text is whole. */
-static alb_status end_text(alb_token_scratch *scratch, alb_str *text) {
+/* Adds a token's text as decode_prefix says, or as a part of its own for the decoders. */
+static bool add_text(const alb_tokenizer *t, alb_token_scratch *s, alb_str token, bool first) {
+  if (!t->decoder_count) return add_token(t->message, &s->bytes, token, first);
+  const alb_text_part part = {s->bytes.count, s->bytes.count + token.n};
+  return append(&s->bytes, token) && alb_vec_push(&s->decoding, part);
+}
+
+static alb_status add_texts(const alb_tokenizer *t, alb_token_scratch *s, const int32_t *ids, size_t count,
+                            bool skip_special) {
+  bool first = true;
+  for (size_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || (size_t)ids[i] >= t->rows)
+      return alb_fail(s->diag, ALB_ARGUMENT, "token id %d of %zu", ids[i], t->rows);
+    alb_str token = alb_tokenizer_token(t, ids[i]);
+    if (token.n == 0) continue;
+    const Alb__AddedToken *added = t->added_by_id[ids[i]];
+    if (skip_special && added && added->special) continue;
+    if (added && added->normalized && !normalized_text(t, s, added, &token)) return alb_scratch_memory(s);
+    if (!add_text(t, s, token, first)) return alb_scratch_memory(s);
+    first = false;
+  }
+  return ALB_OK;
+}
+
+/* Runs the decoders, if any; after them the parts lie side by side and are the text. NUL behind it: the text is whole.
+ */
+static alb_status end_text(const alb_tokenizer *t, alb_token_scratch *scratch, bool clean, alb_str *text) {
+  for (size_t i = 0; i < t->decoder_count; i++) ALB_TRY(t->decoders[i].decode(&t->decoders[i], scratch));
   alb_bytes *out = &scratch->bytes;
+  if (clean) clean_up(out, 0, true);
   if (!append(out, ALB_STR(""))) return alb_scratch_memory(scratch);
   out->items[out->count] = 0;
   *text = (alb_str){(const char *)out->items, out->count};
@@ -78,29 +105,18 @@ alb_status alb_tokenizer_join(alb_diag *diag, const alb_tokenizer *t, alb_token_
                               size_t count, alb_str *text) {
   scratch->diag = diag;
   scratch->bytes.count = 0;
+  scratch->decoding.count = 0;
   for (size_t i = 0; i < count; i++) {
-    if (!add_token(t->message, &scratch->bytes, tokens[i], i == 0)) return alb_scratch_memory(scratch);
+    if (!add_text(t, scratch, tokens[i], i == 0)) return alb_scratch_memory(scratch);
   }
-  return end_text(scratch, text);
+  return end_text(t, scratch, false, text);
 }
 
 alb_status alb_tokenizer_decode(alb_diag *diag, const alb_tokenizer *t, alb_token_scratch *scratch, const int32_t *ids,
                                 size_t count, bool skip_special, alb_str *text) {
-  alb_bytes *out = &scratch->bytes;
   scratch->diag = diag;
-  out->count = 0;
-  bool first = true;
-  for (size_t i = 0; i < count; i++) {
-    if (ids[i] < 0 || (size_t)ids[i] >= t->rows)
-      return alb_fail(diag, ALB_ARGUMENT, "token id %d of %zu", ids[i], t->rows);
-    alb_str token = alb_tokenizer_token(t, ids[i]);
-    if (token.n == 0) continue;
-    const Alb__AddedToken *added = t->added_by_id[ids[i]];
-    if (skip_special && added && added->special) continue;
-    if (added && added->normalized && !normalized_text(t, scratch, added, &token)) return alb_scratch_memory(scratch);
-    if (!add_token(t->message, out, token, first)) return alb_scratch_memory(scratch);
-    first = false;
-  }
-  if (t->message->clean_up_text) clean_up(out, 0, true);
-  return end_text(scratch, text);
+  scratch->bytes.count = 0;
+  scratch->decoding.count = 0;
+  ALB_TRY(add_texts(t, scratch, ids, count, skip_special));
+  return end_text(t, scratch, t->message->clean_up_text, text);
 }

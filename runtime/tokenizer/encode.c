@@ -56,14 +56,17 @@ static void mark_word(alb_token_scratch *s, size_t first) {
   if (first < s->out->count) s->out->items[first].begins_word = true;
 }
 
+/* What splitters have written behind the text goes away again. */
 static alb_status tokenize_words(job *j, size_t begin, size_t end) {
   if (begin == end || is_full(j)) return ALB_OK;
+  const size_t count = j->s->text.count;
   ALB_TRY(split(j, (alb_piece){(uint32_t)begin, (uint32_t)end}));
   for (size_t i = 0; i < j->s->pieces.count && !is_full(j); i++) {
     const size_t first = j->s->out->count;
     ALB_TRY(j->t->model(j->t, j->s, j->s->pieces.items[i]));
     mark_word(j->s, first);
   }
+  j->s->text.count = count;
   return ALB_OK;
 }
 
@@ -75,6 +78,7 @@ static alb_status tokenize_part(job *j, size_t begin, size_t end) {
   if (!alb_vec_reserve(&s->text, end - begin)) return alb_scratch_memory(s);
   memcpy(s->text.items, s->input.items + begin, (end - begin) * sizeof *s->text.items);
   s->text.count = end - begin;
+  s->origin = (uint32_t)begin;
   ALB_TRY(alb_scratch_run_normalizers(j->t, s));
   alb_added_search search = {0};
   alb_added_match match;

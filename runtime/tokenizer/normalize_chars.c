@@ -38,13 +38,6 @@ alb_status alb_normalize_clean(const alb_stage *stage, alb_token_scratch *scratc
   return ALB_OK;
 }
 
-/* Makes spare the text, and the text's memory the next spare. */
-static void swap(alb_token_scratch *scratch) {
-  const alb_chars text = scratch->text;
-  scratch->text = scratch->spare;
-  scratch->spare = text;
-}
-
 alb_status alb_normalize_cjk(const alb_stage *stage, alb_token_scratch *scratch) {
   (void)stage;
   alb_chars *out = &scratch->spare;
@@ -57,7 +50,7 @@ alb_status alb_normalize_cjk(const alb_stage *stage, alb_token_scratch *scratch)
     out->items[out->count++] = c;
     if (cjk) out->items[out->count++] = space;
   }
-  swap(scratch);
+  alb_scratch_swap(scratch);
   return ALB_OK;
 }
 
@@ -74,7 +67,7 @@ alb_status alb_normalize_lowercase(const alb_stage *stage, alb_token_scratch *sc
       if (!alb_vec_push(out, c)) return alb_scratch_memory(scratch);
     }
   }
-  swap(scratch);
+  alb_scratch_swap(scratch);
   return ALB_OK;
 }
 
@@ -92,31 +85,48 @@ alb_status alb_normalize_strip(const alb_stage *stage, alb_token_scratch *scratc
   return ALB_OK;
 }
 
-static bool matches_at(const alb_chars *text, size_t i, const alb_stage *stage) {
-  if (stage->pattern_count > text->count - i) return false;
-  for (size_t k = 0; k < stage->pattern_count; k++) {
-    if (text->items[i + k].cp != stage->pattern[k]) return false;
+/* What SentencePiece's "nmt" rules drop and what they make a space, ascending. */
+static const struct {
+  uint32_t first, last;
+  bool space;
+} nmt_rules[] = {
+    {0x1, 0x8, false},      {0x9, 0xa, true},       {0xb, 0xb, false},      {0xc, 0xd, true},
+    {0xe, 0x1f, false},     {0x7f, 0x7f, false},    {0x8f, 0x8f, false},    {0x9f, 0x9f, false},
+    {0x1680, 0x1680, true}, {0x200b, 0x200f, true}, {0x2028, 0x2029, true}, {0x2581, 0x2581, true},
+    {0xfeff, 0xfeff, true}, {0xfffd, 0xfffd, true},
+};
+
+alb_status alb_normalize_nmt(const alb_stage *stage, alb_token_scratch *scratch) {
+  (void)stage;
+  alb_chars *text = &scratch->text;
+  size_t n = 0;
+  for (size_t i = 0; i < text->count; i++) {
+    alb_char c = text->items[i];
+    size_t rule = 0;
+    while (rule < sizeof nmt_rules / sizeof *nmt_rules && c.cp > nmt_rules[rule].last) rule++;
+    const bool hit = rule < sizeof nmt_rules / sizeof *nmt_rules && c.cp >= nmt_rules[rule].first;
+    if (hit && !nmt_rules[rule].space) continue;
+    if (hit) c.cp = ' ';
+    text->items[n++] = c;
   }
-  return true;
+  text->count = n;
+  return ALB_OK;
 }
 
-/* What comes in the place of a match stands for the match's last character: so has the reference it. */
-alb_status alb_normalize_replace(const alb_stage *stage, alb_token_scratch *scratch) {
-  const alb_chars *text = &scratch->text;
-  alb_chars *out = &scratch->spare;
-  out->count = 0;
-  for (size_t i = 0; i < text->count;) {
-    if (!matches_at(text, i, stage)) {
-      if (!alb_vec_push(out, text->items[i++])) return alb_scratch_memory(scratch);
-      continue;
-    }
-    i += stage->pattern_count;
-    alb_char c = text->items[i - 1];
-    for (size_t k = 0; k < stage->content_count; k++) {
-      c.cp = stage->content[k];
-      if (!alb_vec_push(out, c)) return alb_scratch_memory(scratch);
-    }
-  }
-  swap(scratch);
+alb_status alb_prepare_prepend(alb_diag *diag, alb_stage *stage) {
+  const char *content = stage->message->content;
+  stage->content = alb_code_points(alb_str_of(content), &stage->content_count);
+  return stage->content ? ALB_OK : alb_fail_memory(diag, strlen(content), "a text");
+}
+
+alb_status alb_normalize_prepend(const alb_stage *stage, alb_token_scratch *scratch) {
+  alb_chars *text = &scratch->text;
+  const size_t n = stage->content_count;
+  if (!text->count) return ALB_OK;
+  if (!alb_vec_reserve(text, n)) return alb_scratch_memory(scratch);
+  memmove(text->items + n, text->items, text->count * sizeof *text->items);
+  text->count += n;
+  for (size_t i = 0; i < n; i++)
+    text->items[i] = (alb_char){stage->content[i], text->items[n].start, text->items[n].end};
   return ALB_OK;
 }

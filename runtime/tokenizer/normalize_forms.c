@@ -89,16 +89,17 @@ static void compose(alb_chars *text) {
   text->count = done + (open ? 1 + kept : 0);
 }
 
-/* Gives the characters of `out` the alignments that their changes say. */
-static void align(const alb_chars *text, alb_chars *out) {
+void alb_align_changes(alb_token_scratch *scratch) {
+  const alb_chars *text = &scratch->text;
+  alb_chars *out = &scratch->spare;
   size_t at = 0; /* characters of the text that are used up */
   for (size_t i = 0; i < out->count; i++) {
     const int32_t change = change_of(&out->items[i]);
     const size_t from = change > 0 ? at - (at > 0) : at;
     const alb_char *old = &text->items[from < text->count ? from : text->count - 1];
     const bool before_all = change > 0 && at == 0;
-    out->items[i].start = before_all ? 0 : old->start;
-    out->items[i].end = before_all ? 0 : old->end;
+    out->items[i].start = before_all ? scratch->origin : old->start;
+    out->items[i].end = before_all ? scratch->origin : old->end;
     if (change <= 0) at += 1 + (size_t)-change;
   }
 }
@@ -107,10 +108,8 @@ static alb_status run_form(alb_token_scratch *scratch, bool compatible, bool com
   alb_chars *text = &scratch->text, *out = &scratch->spare;
   if (!decompose(text, compatible, out)) return alb_scratch_memory(scratch);
   if (composed) compose(out);
-  align(text, out);
-  const alb_chars old = *text;
-  *text = *out;
-  *out = old;
+  alb_align_changes(scratch);
+  alb_scratch_swap(scratch);
   return ALB_OK;
 }
 

@@ -26,6 +26,9 @@ void alb_token_scratch_free(alb_token_scratch *s) {
   alb_vec_free(&s->bytes);
   alb_vec_free(&s->spare_bytes);
   alb_vec_free(&s->bounds);
+  alb_vec_free(&s->steps);
+  alb_vec_free(&s->parts);
+  alb_vec_free(&s->decoding);
   alb_vec_free(&s->tokens[0]);
   alb_vec_free(&s->tokens[1]);
   alb_vec_free(&s->ids);
@@ -42,9 +45,15 @@ alb_status alb_scratch_memory(alb_token_scratch *scratch) {
   return alb_fail(scratch->diag, ALB_MEMORY, "tokenizer: out of memory");
 }
 
+enum { MOST_GROWTH = 64, SHORT_TEXT = 1 << 16 }; /* no honest chain of normalizers makes a text so much longer */
+
 alb_status alb_scratch_run_normalizers(const alb_tokenizer *tokenizer, alb_token_scratch *scratch) {
+  const size_t most = MOST_GROWTH * scratch->text.count + SHORT_TEXT;
   for (size_t i = 0; i < tokenizer->normalizer_count && scratch->text.count; i++) {
     ALB_TRY(tokenizer->normalizers[i].normalize(&tokenizer->normalizers[i], scratch));
+    if (scratch->text.count > most || scratch->text.count > UINT32_MAX / 4)
+      return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: the normalizers make a text of %zu characters",
+                      scratch->text.count);
   }
   return ALB_OK;
 }
@@ -52,6 +61,7 @@ alb_status alb_scratch_run_normalizers(const alb_tokenizer *tokenizer, alb_token
 alb_status alb_scratch_normalize(const alb_tokenizer *tokenizer, alb_token_scratch *scratch, alb_diag *diag,
                                  const uint32_t *cp, size_t n) {
   scratch->diag = diag;
+  scratch->origin = 0;
   scratch->text.count = 0;
   for (size_t i = 0; i < n; i++) {
     const alb_char c = {cp[i], (uint32_t)i, (uint32_t)i + 1};

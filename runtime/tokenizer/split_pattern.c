@@ -1,4 +1,4 @@
-/* The splitter by a pattern: plain text, or a regular expression by PCRE2. */
+/* Patterns, plain text or regular expressions by PCRE2, and the splitter by them. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -12,7 +12,7 @@ enum {
   JIT_STACK = 1 << 20,
 };
 
-alb_status alb_prepare_split(alb_diag *diag, alb_stage *stage) {
+alb_status alb_compile_pattern(alb_diag *diag, alb_stage *stage) {
   const Alb__TokenizerStage *m = stage->message;
   if (!m->regex) return ALB_OK;
   int code = 0;
@@ -26,19 +26,22 @@ alb_status alb_prepare_split(alb_diag *diag, alb_stage *stage) {
   if (!stage->regex) {
     PCRE2_UCHAR text[128] = "";
     pcre2_get_error_message(code, text, sizeof text);
-    return alb_fail(diag, ALB_MALFORMED, "tokenizer: split pattern: %s (at byte %zu)", (const char *)text, at);
+    return alb_fail(diag, ALB_MALFORMED, "tokenizer: pattern: %s (at byte %zu)", (const char *)text, at);
   }
   pcre2_jit_compile(stage->regex, PCRE2_JIT_COMPLETE); /* where there is no JIT, the interpreter runs */
   return ALB_OK;
 }
 
-void alb_release_split(alb_stage *stage) {
+void alb_release_pattern(alb_stage *stage) {
   pcre2_code_free(stage->regex);
 }
 
 static bool needs_regex(const alb_tokenizer *t) {
   for (size_t i = 0; i < t->splitter_count; i++) {
     if (t->splitters[i].regex) return true;
+  }
+  for (size_t i = 0; i < t->normalizer_count; i++) {
+    if (t->normalizers[i].regex) return true;
   }
   return false;
 }
@@ -86,11 +89,11 @@ static size_t enough_matches(const alb_stage *stage, const alb_token_scratch *sc
 }
 
 /* Finds the matches in *piece; when there are enough, the piece ends behind them. */
-static alb_status find_regex(const alb_stage *stage, alb_token_scratch *scratch, alb_piece *piece) {
+static alb_status find_regex(const alb_stage *stage, alb_token_scratch *scratch, alb_piece *piece, size_t left) {
   ALB_TRY(write_utf8(scratch, *piece));
   const alb_bytes *bytes = &scratch->bytes;
   const PCRE2_SIZE *found = pcre2_get_ovector_pointer(scratch->match);
-  size_t from = 0, byte = 0, last_end = SIZE_MAX, left = enough_matches(stage, scratch);
+  size_t from = 0, byte = 0, last_end = SIZE_MAX;
   uint32_t at = piece->begin;
   while (from <= bytes->count) {
     if (!left) {
@@ -101,11 +104,9 @@ static alb_status find_regex(const alb_stage *stage, alb_token_scratch *scratch,
                                scratch->match_context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
     if (rc == PCRE2_ERROR_NOMEMORY) return alb_scratch_memory(scratch);
-    if (rc < 0)
-      return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: the split pattern takes too many steps on this text");
+    if (rc < 0) return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: a pattern takes too many steps on this text");
     const size_t begin = found[0], end = found[1];
-    if (begin < from || end < begin)
-      return alb_fail(scratch->diag, ALB_MALFORMED, "tokenizer: the split pattern uses \\K");
+    if (begin < from || end < begin) return alb_fail(scratch->diag, ALB_MALFORMED, "tokenizer: a pattern uses \\K");
     const bool empty = end == begin;
     if (!empty || begin != last_end) { /* the reference takes no empty match right behind a match */
       alb_piece match;
@@ -143,8 +144,17 @@ static alb_status find_plain(const alb_stage *stage, alb_token_scratch *scratch,
   return ALB_OK;
 }
 
-alb_status alb_split_pattern(const alb_stage *stage, alb_token_scratch *scratch, alb_piece piece) {
+alb_status alb_find_pattern(const alb_stage *stage, alb_token_scratch *scratch, alb_piece *piece, size_t enough) {
   scratch->matches.count = 0;
-  ALB_TRY(stage->regex ? find_regex(stage, scratch, &piece) : find_plain(stage, scratch, piece));
+  return stage->regex ? find_regex(stage, scratch, piece, enough) : find_plain(stage, scratch, *piece);
+}
+
+alb_status alb_prepare_split(alb_diag *diag, alb_stage *stage) {
+  ALB_TRY(alb_prepare_pattern(diag, stage));
+  return alb_find_behavior(diag, stage);
+}
+
+alb_status alb_split_pattern(const alb_stage *stage, alb_token_scratch *scratch, alb_piece piece) {
+  ALB_TRY(alb_find_pattern(stage, scratch, &piece, enough_matches(stage, scratch)));
   return alb_split_emit(scratch, piece, stage->behavior, stage->message->invert);
 }

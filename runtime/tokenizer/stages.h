@@ -4,8 +4,10 @@
 
 #include "alb.pb-c.h"
 #include "base/vec.h"
+#include "format/charsmap.h"
 #include "runtime/tokenizer/added_tokens.h"
 #include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/vocab_table.h"
 
 /* A character of a (normalized) text and the characters [start, end) of the input that it stands for. */
@@ -28,6 +30,26 @@ typedef ALB_VEC(alb_token) alb_token_list;
 
 typedef ALB_VEC(uint8_t) alb_bytes;
 
+/* How the best path of the Unigram model gets to the place between two characters of a word. */
+typedef struct alb_unigram_step {
+  double score;  /* of the path so far */
+  uint32_t from; /* where its last part begins; UINT32_MAX: no path yet */
+  uint32_t id;   /* of its last part */
+} alb_unigram_step;
+
+/* A part of the decoders' buffer: the text of a token. */
+typedef struct alb_text_part {
+  size_t begin, end;
+} alb_text_part;
+
+/* When a metaspace is put before a piece; the order of the names in files. */
+typedef enum alb_prepend_scheme {
+  ALB_PREPEND_ALWAYS,
+  ALB_PREPEND_FIRST,
+  ALB_PREPEND_NEVER,
+  ALB_PREPEND_SCHEMES,
+} alb_prepend_scheme;
+
 /* What a splitter does with the delimiters; the order of the names in files. */
 typedef enum alb_split_behavior {
   ALB_SPLIT_REMOVED,
@@ -45,17 +67,24 @@ typedef struct alb_stage alb_stage;
 typedef alb_status alb_normalize_fn(const alb_stage *stage, alb_token_scratch *scratch);
 typedef alb_status alb_split_fn(const alb_stage *stage, alb_token_scratch *scratch, alb_piece piece);
 typedef alb_status alb_model_fn(const alb_tokenizer *tokenizer, alb_token_scratch *scratch, alb_piece piece);
+typedef alb_status alb_decode_fn(const alb_stage *stage, alb_token_scratch *scratch);
+/* Preparing: check what the message says and make of it what running needs. */
+typedef alb_status alb_prepare_stage_fn(alb_diag *diag, alb_stage *stage);
+typedef alb_status alb_prepare_model_fn(alb_diag *diag, alb_tokenizer *tokenizer, const uint8_t *leave_out);
 
 /* A stage as it runs. */
 struct alb_stage {
   const Alb__TokenizerStage *message; /* borrowed */
-  alb_normalize_fn *normalize;        /* one of these two */
+  alb_normalize_fn *normalize;        /* one of these three */
   alb_split_fn *split;
+  alb_decode_fn *decode;
   alb_split_behavior behavior;
   uint32_t *pattern; /* a plain pattern as code points, owned */
   size_t pattern_count;
   uint32_t *content; /* what a replacement puts in, owned */
   size_t content_count;
+  alb_prepend_scheme scheme;
+  alb_charsmap charsmap;           /* borrows from the message */
   struct pcre2_real_code_8 *regex; /* owned; NULL: a plain pattern */
 };
 
@@ -64,25 +93,34 @@ struct alb_tokenizer {
   alb_vocab_table vocab;
   size_t rows;
   alb_model_fn *model;
-  alb_stage *normalizers, *splitters;
-  size_t normalizer_count, splitter_count;
+  alb_stage *normalizers, *splitters, *decoders;
+  size_t normalizer_count, splitter_count, decoder_count;
   alb_added_set added_raw, added_normalized;
   const Alb__AddedToken **added_by_id; /* [vocab.count], for decoding */
   size_t single_specials, pair_specials;
+  double *scores; /* unigram: [score_count], owned */
+  size_t score_count;
+  double unknown_score;
+  uint32_t byte_tokens[256]; /* unigram: ids of <0x00> ...; ALB_NO_TOKEN: none */
+  alb_trie trie;
 };
 
 struct alb_token_scratch {
   alb_diag *diag;          /* of the call under way */
   alb_chars input;         /* the text as it came */
+  uint32_t origin;         /* where in the input the part under way begins */
   alb_chars text, spare;   /* the part under way: normalized; where the next stage writes */
   alb_pieces pieces, next; /* of text; what the splitter under way emits */
   alb_pieces matches;      /* delimiters that a splitter found, ascending */
   size_t enough;           /* pieces, none of them empty, that the splitter under way need not go beyond */
   alb_bytes bytes, spare_bytes;
   ALB_VEC(uint32_t) bounds; /* where in bytes a character begins */
-  alb_token_list tokens[2]; /* of the text and of the pair */
-  alb_token_list *out;      /* the one under way */
-  ALB_VEC(int32_t) ids;     /* the encoding */
+  ALB_VEC(alb_unigram_step) steps;
+  alb_token_list parts;            /* of the best path; start and end in characters of the word */
+  ALB_VEC(alb_text_part) decoding; /* of bytes */
+  alb_token_list tokens[2];        /* of the text and of the pair */
+  alb_token_list *out;             /* the one under way */
+  ALB_VEC(int32_t) ids;            /* the encoding */
   ALB_VEC(int32_t) type_ids;
   ALB_VEC(uint32_t) offsets;
   alb_bytes special, sequence, begins_word;
@@ -94,15 +132,36 @@ struct alb_token_scratch {
 /* "out of memory" for the call under way. */
 alb_status alb_scratch_memory(alb_token_scratch *scratch);
 
-/* Normalizers: text to text, with spare as the place to write. */
-#define ALB_NORMALIZER(id, name, run) alb_normalize_fn run;
+/* Normalizers: text to text, with spare as the place to write. Splitters put pieces of the text into `next`; they may
+ * write behind the text and cut there. Decoders change the parts of `decoding`. */
+#define ALB_NORMALIZER(id, name, prepare, run) alb_normalize_fn run;
 #define ALB_SPLITTER(id, name, prepare, run) alb_split_fn run;
-#define ALB_TOKEN_MODEL(id, name, run) alb_model_fn run;
+#define ALB_TOKEN_MODEL(id, name, prepare, run) alb_model_fn run;
+#define ALB_DECODER(id, name, run) alb_decode_fn run;
 #include "runtime/tokenizer/stages.def"
 
-/* Compiles a pattern: ALB_MALFORMED when it can't be. */
-alb_status alb_prepare_split(alb_diag *diag, alb_stage *stage);
-void alb_release_split(alb_stage *stage);
+alb_prepare_stage_fn alb_prepare_pattern, alb_prepare_prepend, alb_prepare_charsmap, alb_prepare_split,
+    alb_prepare_metaspace, alb_find_behavior;
+alb_prepare_model_fn alb_prepare_unigram;
+
+/* Makes spare the text, and the text's memory the next spare. */
+static inline void alb_scratch_swap(alb_token_scratch *scratch) {
+  const alb_chars text = scratch->text;
+  scratch->text = scratch->spare;
+  scratch->spare = text;
+}
+
+/* Gives the characters of spare, made from the text, their alignments: the `start` of each holds, as an int32_t, its
+ * change as the reference counts. 0 takes the place of one character of the text, -n of one and the n after it, what
+ * is above 0 comes in addition. */
+void alb_align_changes(alb_token_scratch *scratch);
+
+/* Compiles a pattern, when it is a regular expression: ALB_MALFORMED when it can't be. */
+alb_status alb_compile_pattern(alb_diag *diag, alb_stage *stage);
+void alb_release_pattern(alb_stage *stage);
+/* Puts the matches of the pattern in *piece into scratch->matches; `enough`: of so many, not empty, the rest may be
+ * left out, and then *piece ends behind them. */
+alb_status alb_find_pattern(const alb_stage *stage, alb_token_scratch *scratch, alb_piece *piece, size_t enough);
 /* Gives scratch what the regular expressions of a tokenizer need to run. */
 alb_status alb_prepare_regex_scratch(alb_diag *diag, const alb_tokenizer *tokenizer, alb_token_scratch *scratch);
 void alb_release_regex_scratch(alb_token_scratch *scratch);
@@ -110,6 +169,10 @@ void alb_release_regex_scratch(alb_token_scratch *scratch);
 /* Emits the pieces of `piece` that scratch->matches cuts out under a behavior; `invert`: what lies between the matches
  * is the delimiter. Empty pieces are left out. */
 alb_status alb_split_emit(alb_token_scratch *scratch, alb_piece piece, alb_split_behavior behavior, bool invert);
+
+/* Writes a word's UTF-8 into scratch->bytes, behind `room` free bytes, and into scratch->bounds where each of its
+ * characters and its end lie. */
+alb_status alb_write_word(alb_token_scratch *scratch, alb_piece piece, size_t room);
 
 /* A token for characters [begin, end) of the text. */
 alb_status alb_emit_token(alb_token_scratch *scratch, uint32_t id, alb_piece piece);

@@ -14,8 +14,7 @@ static alb_status emit_unknown(const alb_tokenizer *t, alb_token_scratch *scratc
   return alb_emit_token(scratch, t->message->unk - 1, piece);
 }
 
-/* Writes a word's UTF-8 behind `room` free bytes, and where each of its characters and its end lie. */
-static alb_status write_word(alb_token_scratch *scratch, alb_piece piece, size_t room) {
+alb_status alb_write_word(alb_token_scratch *scratch, alb_piece piece, size_t room) {
   const size_t count = piece.end - piece.begin;
   scratch->bytes.count = 0;
   scratch->bounds.count = 0;
@@ -27,11 +26,12 @@ static alb_status write_word(alb_token_scratch *scratch, alb_piece piece, size_t
     n += alb_utf8_write(scratch->text.items[piece.begin + i].cp, scratch->bytes.items + n);
   }
   scratch->bounds.items[count] = (uint32_t)n;
+  scratch->bytes.count = n;
   return ALB_OK;
 }
 
 alb_status alb_model_wordlevel(const alb_tokenizer *t, alb_token_scratch *scratch, alb_piece piece) {
-  ALB_TRY(write_word(scratch, piece, 0));
+  ALB_TRY(alb_write_word(scratch, piece, 0));
   const uint32_t n = scratch->bounds.items[piece.end - piece.begin];
   const uint32_t id = alb_vocab_table_find(&t->vocab, scratch->bytes.items, n);
   return id == ALB_NO_TOKEN ? emit_unknown(t, scratch, piece) : alb_emit_token(scratch, id, piece);
@@ -56,7 +56,7 @@ static uint32_t longest_token(const alb_tokenizer *t, alb_token_scratch *scratch
 alb_status alb_model_wordpiece(const alb_tokenizer *t, alb_token_scratch *scratch, alb_piece piece) {
   const size_t count = piece.end - piece.begin, prefix = strlen(t->message->continuing_prefix);
   if (count > t->message->max_word_chars) return emit_unknown(t, scratch, piece);
-  ALB_TRY(write_word(scratch, piece, prefix));
+  ALB_TRY(alb_write_word(scratch, piece, prefix));
   const size_t first = scratch->out->count;
   for (size_t at = 0; at < count;) {
     size_t end = at + t->vocab.longest < count ? at + t->vocab.longest : count; /* a character has a byte or more */

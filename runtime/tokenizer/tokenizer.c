@@ -13,16 +13,16 @@ enum { MAX_STAGES = 256, MAX_PIECES = 256 };
 
 static const struct {
   const char *name;
+  alb_prepare_stage_fn *prepare;
   alb_normalize_fn *run;
 } normalizers[] = {
-#define ALB_NORMALIZER(id, name, run) {name, run},
+#define ALB_NORMALIZER(id, name, prepare, run) {name, prepare, run},
 #include "runtime/tokenizer/stages.def"
 };
 
-typedef alb_status prepare_fn(alb_diag *diag, alb_stage *stage);
 static const struct {
   const char *name;
-  prepare_fn *prepare;
+  alb_prepare_stage_fn *prepare;
   alb_split_fn *run;
 } splitters[] = {
 #define ALB_SPLITTER(id, name, prepare, run) {name, prepare, run},
@@ -31,9 +31,18 @@ static const struct {
 
 static const struct {
   const char *name;
+  alb_decode_fn *run;
+} decoders[] = {
+#define ALB_DECODER(id, name, run) {name, run},
+#include "runtime/tokenizer/stages.def"
+};
+
+static const struct {
+  const char *name;
+  alb_prepare_model_fn *prepare;
   alb_model_fn *run;
 } models[] = {
-#define ALB_TOKEN_MODEL(id, name, run) {name, run},
+#define ALB_TOKEN_MODEL(id, name, prepare, run) {name, prepare, run},
 #include "runtime/tokenizer/stages.def"
 };
 
@@ -65,13 +74,12 @@ static alb_status check_text(alb_diag *diag, const char *what, const char *text)
   return ALB_OK;
 }
 
-static alb_status check_pattern(alb_diag *diag, const Alb__TokenizerStage *m) {
+static alb_status check_texts(alb_diag *diag, const Alb__TokenizerStage *m) {
   ALB_TRY(check_text(diag, "a pattern", m->pattern));
-  if (!*m->pattern) return alb_fail(diag, ALB_MALFORMED, "tokenizer: stage \"%.64s\" has an empty pattern", m->type);
   return check_text(diag, "a replacement", m->content);
 }
 
-static alb_status find_behavior(alb_diag *diag, alb_stage *stage) {
+alb_status alb_find_behavior(alb_diag *diag, alb_stage *stage) {
   unsigned i = 0;
   while (i < ALB_SPLIT_BEHAVIORS && strcmp(stage->message->behavior, behaviors[i]) != 0) i++;
   if (i == ALB_SPLIT_BEHAVIORS)
@@ -86,12 +94,8 @@ static alb_status load_normalizer(alb_diag *diag, alb_stage *stage) {
   while (i < COUNT(normalizers) && strcmp(m->type, normalizers[i].name) != 0) i++;
   if (i == COUNT(normalizers)) return alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: normalizer \"%.64s\"", m->type);
   stage->normalize = normalizers[i].run;
-  if (stage->normalize != alb_normalize_replace) return ALB_OK;
-  if (m->regex) return alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: replace with a regular expression");
-  ALB_TRY(check_pattern(diag, m));
-  stage->pattern = alb_code_points(alb_str_of(m->pattern), &stage->pattern_count);
-  stage->content = alb_code_points(alb_str_of(m->content), &stage->content_count);
-  return stage->pattern && stage->content ? ALB_OK : alb_fail_memory(diag, strlen(m->pattern), "a pattern");
+  ALB_TRY(check_texts(diag, m));
+  return normalizers[i].prepare ? normalizers[i].prepare(diag, stage) : ALB_OK;
 }
 
 static alb_status load_splitter(alb_diag *diag, alb_stage *stage) {
@@ -100,17 +104,26 @@ static alb_status load_splitter(alb_diag *diag, alb_stage *stage) {
   while (i < COUNT(splitters) && strcmp(m->type, splitters[i].name) != 0) i++;
   if (i == COUNT(splitters)) return alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: splitter \"%.64s\"", m->type);
   stage->split = splitters[i].run;
-  if (stage->split == alb_split_punctuation) return find_behavior(diag, stage);
-  if (!splitters[i].prepare) return ALB_OK;
-  ALB_TRY(find_behavior(diag, stage));
-  ALB_TRY(check_pattern(diag, m));
-  stage->pattern = alb_code_points(alb_str_of(m->pattern), &stage->pattern_count);
-  if (!stage->pattern) return alb_fail_memory(diag, strlen(m->pattern), "a pattern");
-  return splitters[i].prepare(diag, stage);
+  ALB_TRY(check_texts(diag, m));
+  return splitters[i].prepare ? splitters[i].prepare(diag, stage) : ALB_OK;
 }
 
-static alb_status load_stages(alb_diag *diag, Alb__TokenizerStage *const *messages, size_t count, prepare_fn *load,
-                              alb_stage **out, size_t *loaded) {
+/* What the decoders look for is never empty. */
+static alb_status load_decoder(alb_diag *diag, alb_stage *stage) {
+  const Alb__TokenizerStage *m = stage->message;
+  size_t i = 0;
+  while (i < COUNT(decoders) && strcmp(m->type, decoders[i].name) != 0) i++;
+  if (i == COUNT(decoders)) return alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: decoder \"%.64s\"", m->type);
+  stage->decode = decoders[i].run;
+  ALB_TRY(check_texts(diag, m));
+  const bool has_pattern = stage->decode == alb_decode_metaspace || stage->decode == alb_decode_replace;
+  if ((has_pattern && !*m->pattern) || (stage->decode == alb_decode_strip && !*m->content))
+    return alb_fail(diag, ALB_MALFORMED, "tokenizer: decoder \"%.64s\" has an empty pattern", m->type);
+  return m->regex ? alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: decoder with a regular expression") : ALB_OK;
+}
+
+static alb_status load_stages(alb_diag *diag, Alb__TokenizerStage *const *messages, size_t count,
+                              alb_prepare_stage_fn *load, alb_stage **out, size_t *loaded) {
   if (count > MAX_STAGES) return alb_fail(diag, ALB_LIMIT, "tokenizer: %zu stages", count);
   *out = calloc(count + 1, sizeof **out);
   if (!*out) return alb_fail_memory(diag, count * sizeof **out, "the tokenizer's stages");
@@ -126,7 +139,7 @@ static void free_stages(alb_stage *stages, size_t count) {
   for (size_t i = 0; i < count; i++) {
     free(stages[i].pattern);
     free(stages[i].content);
-    alb_release_split(&stages[i]);
+    alb_release_pattern(&stages[i]);
   }
   free(stages);
 }
@@ -189,23 +202,25 @@ static alb_status load_added(alb_diag *diag, alb_tokenizer *t) {
 
 /* ---- model, template, names ---- */
 
-static alb_status load_vocab(alb_diag *diag, alb_tokenizer *t) {
+static alb_status load_vocab(alb_diag *diag, alb_tokenizer *t, alb_prepare_model_fn *prepare) {
   uint8_t *leave_out = calloc(t->vocab.count, 1);
   if (!leave_out) return alb_fail_memory(diag, t->vocab.count, "the vocabulary");
   for (size_t i = 0; i < t->message->n_added; i++) {
     if (t->message->added[i]->outside) leave_out[t->message->added[i]->id] = 1;
   }
-  const alb_status status = alb_vocab_table_fill(diag, &t->vocab, leave_out);
+  alb_status status = alb_vocab_table_fill(diag, &t->vocab, leave_out);
+  if (status == ALB_OK && prepare) status = prepare(diag, t, leave_out);
   free(leave_out);
   return status;
 }
 
-static alb_status load_model(alb_diag *diag, alb_tokenizer *t) {
+static alb_status load_model(alb_diag *diag, alb_tokenizer *t, alb_prepare_model_fn **prepare) {
   const Alb__Tokenizer *m = t->message;
   size_t i = 0;
   while (i < COUNT(models) && strcmp(m->model, models[i].name) != 0) i++;
   if (i == COUNT(models)) return alb_fail(diag, ALB_UNSUPPORTED, "tokenizer: model \"%.64s\"", m->model);
   t->model = models[i].run;
+  *prepare = models[i].prepare;
   ALB_TRY(check_text(diag, "the continuing prefix", m->continuing_prefix));
   ALB_TRY(check_text(diag, "the prefix for decoding", m->decode_prefix));
   if (m->unk > t->vocab.count)
@@ -242,18 +257,20 @@ static alb_status check_named(alb_diag *diag, const alb_tokenizer *t) {
 
 static alb_status load(alb_diag *diag, alb_tokenizer *t, alb_span vocab, size_t rows) {
   const Alb__Tokenizer *m = t->message;
+  alb_prepare_model_fn *prepare = NULL;
   ALB_TRY(alb_vocab_table_open(diag, vocab, &t->vocab));
   t->rows = rows ? rows : t->vocab.count;
   if (t->vocab.count > t->rows)
     return alb_fail(diag, ALB_SHAPE, "vocabulary has %zu tokens, the model has %zu rows", t->vocab.count, t->rows);
-  ALB_TRY(load_model(diag, t));
+  ALB_TRY(load_model(diag, t, &prepare));
   ALB_TRY(load_stages(diag, m->normalizers, m->n_normalizers, load_normalizer, &t->normalizers, &t->normalizer_count));
   ALB_TRY(load_stages(diag, m->splitters, m->n_splitters, load_splitter, &t->splitters, &t->splitter_count));
+  ALB_TRY(load_stages(diag, m->decoders, m->n_decoders, load_decoder, &t->decoders, &t->decoder_count));
   ALB_TRY(check_template(diag, t, m->single, m->n_single, ALB_PIECE_FIRST, &t->single_specials));
   ALB_TRY(check_template(diag, t, m->pair, m->n_pair, ALB_PIECE_SECOND, &t->pair_specials));
   ALB_TRY(check_named(diag, t));
   ALB_TRY(load_added(diag, t));
-  return load_vocab(diag, t);
+  return load_vocab(diag, t, prepare);
 }
 
 alb_status alb_tokenizer_new(alb_diag *diag, const Alb__Tokenizer *message, alb_span vocab, size_t rows,
@@ -274,9 +291,12 @@ void alb_tokenizer_free(alb_tokenizer *t) {
   if (!t) return;
   free_stages(t->normalizers, t->normalizer_count);
   free_stages(t->splitters, t->splitter_count);
+  free_stages(t->decoders, t->decoder_count);
   alb_added_set_free(&t->added_raw);
   alb_added_set_free(&t->added_normalized);
   free(t->added_by_id);
+  free(t->scores);
+  alb_trie_free(&t->trie);
   alb_vocab_table_free(&t->vocab);
   free(t);
 }

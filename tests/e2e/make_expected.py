@@ -18,7 +18,7 @@ import tokenizers
 import torch
 import transformers
 
-from make_tiny_models import generator
+from make_tiny_models import generator, spiece
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -26,6 +26,8 @@ OTHER_HEADS = ("predictions.", "seq_relationship.", "pooler.", "classifier.", "q
 BOUND = 2e-5  # largest difference / largest magnitude of the array
 
 TEXTS = (HERE / "texts.txt").read_text().split("\n")[:-1]
+SPIECE_TEXTS = ["The cat sat.", "", "  (A cat)  in-the ``hat'' 9,11, ", "Caf\u00e9 \u00bd\u00a0\ufb01n \u65e5\u672c", "[MASK] the[SEP]", "\u2581a \u2581"]
+SPIECE_MASKS = ["The [MASK] sat.", "[MASK]cat [MASK] a", "a(a[MASK]", "in [MASK] the"]
 SHORT_TEXTS = ["the cat sat.", "The CAT, sat!", "a", "1 cat, 1 rat: the rat sat on the cat", "", "the [MASK] [SEP] sat",
                "\u00dcber na\u00efve caf\u00e9 1 the", "\u65e5\u672c the \u732b xyzzy", "cat\tcat\n the\u00a0cat  sat", "\U0001f600 the cat \U0001f408!",
                "the cat sat on the mat, " * 12]
@@ -180,6 +182,8 @@ def tiny(folder):
         record_head(recorder, HEADS[end], model)
         if (folder / "vocab.txt").exists():
             record_pipeline(recorder, folder, HEADS[end], model, config["max_position_embeddings"])
+    if (folder / "spiece.model").exists():
+        record_spiece(recorder, folder)
     return recorder
 
 
@@ -239,6 +243,18 @@ def can_record(folder):
     return "rerank" not in folder.name or importlib.util.find_spec("sentence_transformers") is not None
 
 
+def record_spiece(recorder, folder):
+    """Text through a SentencePiece model: ids, offsets, embeddings, masks."""
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spiece.albert_json((folder / "spiece.model").read_bytes())))
+    encoder = load(folder, transformers.AutoModel)
+    for text in SPIECE_TEXTS:
+        encoding = tokenizer.encode(text)
+        source = recorder.input(text=text, input_ids=encoding.ids, token_type_ids=encoding.type_ids,
+                                offsets=[list(pair) for pair in encoding.offsets], truncated=False)
+        recorder.check("embed", source, pool(forward(encoder, encoding.ids, encoding.type_ids)["last_hidden_state"], "mean"))
+    record_masks(recorder, tokenizer, load(folder, transformers.AutoModelForMaskedLM), SPIECE_MASKS)
+
+
 def albert_reactions(folder):
     recorder = Recorder(folder.name, "examples/albert-reactions")
     record_model(recorder, folder, lengths=(1, 2, 7, 31, 64, 128, 512), layers_at=7, few_rows=16, logit_rows=4)
@@ -255,7 +271,7 @@ def record_masks(recorder, tokenizer, mlm, texts):
         encoding = tokenizer.encode(text)
         source = recorder.input(text=text, input_ids=encoding.ids, token_type_ids=encoding.type_ids)
         logits = forward(mlm, encoding.ids, encoding.type_ids)["logits"]
-        rows = [i for i, token in enumerate(encoding.tokens) if token == "[MASK]"]
+        rows = [i for i, token in enumerate(encoding.ids) if token == tokenizer.token_to_id("[MASK]")]
         best = [np.argsort(-logits[row], kind="stable")[:5].tolist() for row in rows]
         scores = torch.softmax(torch.tensor(logits[rows], dtype=torch.float64), dim=-1).numpy()
         recorder.check("logits", source, logits[rows], rows=rows)

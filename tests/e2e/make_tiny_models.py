@@ -16,6 +16,9 @@ import transformers
 from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tokenizer"))
+import spiece  # noqa: E402
+
 CLASSES = {
     "BertModel": (transformers.BertConfig, transformers.BertModel),
     "BertForMaskedLM": (transformers.BertConfig, transformers.BertForMaskedLM),
@@ -41,7 +44,7 @@ SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=4)
 #   decoder   tied: in the file, equal to the word embeddings; untied: its own; absent: not in the file
 #   dtype     of all tensors, or "mixed"; shards: number of files; equal: layers and part that are copies
 #   gamma     LayerNorm tensors under TensorFlow's names; buffers: position_ids and such lie in the file
-#   pooling   sentence-transformers files beside it; vocab: a WordPiece vocabulary
+#   pooling   sentence-transformers files beside it; vocab: a WordPiece vocabulary; spiece: a SentencePiece model
 #   labels    the classes of a head; none: config.json says nothing, which means two
 #   config    what config.json says besides; pooler: the file has one that the class has not
 MODELS = [
@@ -68,6 +71,7 @@ MODELS = [
     ("albert-groups", "AlbertModel", dict(ALBERT, num_hidden_groups=2, type_vocab_size=3), {}),
     ("albert-inner", "AlbertForMaskedLM", dict(ALBERT, hidden_size=18, intermediate_size=30, num_hidden_groups=2,
                                                inner_group_num=2, embedding_size=12), dict(decoder="tied")),
+    ("albert-spiece", "AlbertForMaskedLM", dict(ALBERT, **ODD, hidden_act="gelu_new"), dict(decoder="absent", spiece=True)),
     ("bert-classify", "BertForSequenceClassification", HEAD, dict(labels=["bad", "so-so", "good"], vocab=True)),
     ("bert-multilabel", "BertForSequenceClassification", HEAD, dict(labels=["LABEL_0", "x", "y", "z"], vocab=True,
                                                                      config={"problem_type": "multi_label_classification"})),
@@ -211,6 +215,20 @@ def write_vocab(folder, size):
                                                   "model_max_length": 512})
 
 
+def write_spiece(folder, size):
+    """A SentencePiece model for lower-case English letters and a few pieces, with a small character map."""
+    special = [(t, 0.0, spiece.UNKNOWN if t == "<unk>" else spiece.CONTROL) for t in spiece.SPECIALS]
+    symbols = [(t, 0.0, spiece.USER_DEFINED) for t in "(-."]
+    texts = ["\u2581", *"abcdefghijklmnopqrstuvwxyz1,", "\u2581the", "\u2581cat", "\u2581a", "\u2581s", "at", "in", "ing", "9,", "1,"]
+    pieces = special + symbols + [(t, -1.5 - i / 7) for i, t in enumerate(texts)]
+    pieces += [(f"<unused{i}>", -30.0) for i in range(size - len(pieces))]
+    charsmap = spiece.charsmap({"\u00bd": "1\u20442", "\u2460": "1", "\u00a0": " ", "\t": " ", "\ufb01": "fi"})
+    trainer = spiece.field(3, 1) + spiece.field(40, 1) + spiece.field(41, -1) + spiece.field(42, -1) + spiece.field(43, 0)
+    (folder / "spiece.model").write_bytes(spiece.model(pieces, trainer, spiece.field(2, charsmap)))
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "AlbertTokenizer", "do_lower_case": True,
+                                                  "keep_accents": False, "remove_space": True, "model_max_length": 40})
+
+
 def make(name, class_name, settings, special):
     folder = HERE / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -223,6 +241,8 @@ def make(name, class_name, settings, special):
         write_pooling(folder, settings, special["pooling"])
     if special.get("vocab"):
         write_vocab(folder, settings["vocab_size"])
+    if special.get("spiece"):
+        write_spiece(folder, settings["vocab_size"])
     print(name, sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()))
 
 

@@ -96,7 +96,8 @@ def main():
     limits = {row[0]: row[1] for heading, _, rows in found if heading == "Limits" for row in rows}
     for what, names in (("file, any stored or inflated blob", ["ALB_MAX_FILE_BYTES"]), ("sections", ["ALB_MAX_SECTIONS"]),
                         ("blobs, tensors, labels", ["ALB_MAX_BLOBS", "ALB_MAX_TENSORS", "ALB_MAX_LABELS"]),
-                        ("manifest", ["ALB_MAX_MANIFEST_BYTES"]), ("rank", ["ALB_MAX_TENSOR_RANK"]),
+                        ("manifest", ["ALB_MAX_MANIFEST_BYTES"]), ("charsmap", ["ALB_MAX_CHARSMAP_BYTES"]),
+                        ("rank", ["ALB_MAX_TENSOR_RANK"]),
                         ("parameter sets", ["ALB_MAX_SETS"]), ("functions", ["ALB_MAX_FUNCTIONS"]),
                         ("nodes of a function with its calls written out", ["ALB_MAX_NODES"]),
                         ("nesting of calls", ["ALB_MAX_CALL_DEPTH"]), ("name", ["ALB_MAX_NAME_BYTES"])):

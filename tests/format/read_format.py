@@ -59,9 +59,11 @@ SCHEMA = {
                   5: ("normalizers", "TokenizerStage[]"), 6: ("splitters", "TokenizerStage[]"),
                   7: ("added", "AddedToken[]"), 8: ("single", "TemplatePiece[]"), 9: ("pair", "TemplatePiece[]"),
                   10: ("max_length", "u32"), 11: ("named", "NamedToken[]"), 12: ("clean_up", "bool"),
-                  13: ("clean_up_text", "bool"), 14: ("decode_prefix", "text")},
+                  13: ("clean_up_text", "bool"), 14: ("decode_prefix", "text"), 15: ("scores", "bytes"),
+                  16: ("byte_fallback", "bool"), 17: ("decoders", "TokenizerStage[]")},
     "TokenizerStage": {1: ("type", "text"), 2: ("pattern", "text"), 3: ("regex", "bool"), 4: ("content", "text"),
-                       5: ("behavior", "text"), 6: ("invert", "bool"), 7: ("left", "bool"), 8: ("right", "bool")},
+                       5: ("behavior", "text"), 6: ("invert", "bool"), 7: ("left", "bool"), 8: ("right", "bool"), 9: ("charsmap", "bytes"),
+                       10: ("scheme", "text"), 11: ("whole", "bool"), 12: ("start", "u32"), 13: ("stop", "u32")},
     "AddedToken": {1: ("id", "u32"), 2: ("content", "text"), 3: ("single_word", "bool"), 4: ("lstrip", "bool"),
                    5: ("rstrip", "bool"), 6: ("normalized", "bool"), 7: ("special", "bool"), 8: ("outside", "bool")},
     "TemplatePiece": {1: ("kind", "u32"), 2: ("id", "u32"), 3: ("type_id", "u32")},
@@ -138,7 +140,7 @@ def decode(name, data, minor):
             need(size <= len(data) - at, "manifest: field", field, "of", name, "ends after its message")
             raw, at = data[at:at + size], at + size
         if kind is None:
-            need(minor > 0 and field > max(schema), "manifest: unknown field", field, "of", name)
+            need(minor > 1 and field > max(schema), "manifest: unknown field", field, "of", name)
             continue
         many = isinstance(message[label], list)
         expected = 2 if many else 0 if kind in VARINTS else 5 if kind == "f32" else 2

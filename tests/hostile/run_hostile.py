@@ -15,6 +15,7 @@ import gen_safetensors
 import gen_torch
 import gen_zip
 import gen_tf
+import gen_spiece
 
 SECONDS, MEGABYTES = 1.0, 160
 
@@ -66,7 +67,7 @@ def run_corpus(program, out, generate, slow):
 
 def main(program, out, slow):
     cases = failed = 0
-    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch, gen_tf, gen_gguf):
+    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch, gen_tf, gen_gguf, gen_spiece):
         count, bad = run_corpus(program, Path(out) / generator.__name__, generator.main, slow)
         cases, failed = cases + count, failed + bad
     shutil.rmtree(out, ignore_errors=True)

@@ -39,7 +39,8 @@ def tensors(vocab):
 
 
 def write_model(folder, tokenizer):
-    ids = list(tokenizer["model"]["vocab"].values()) + [t["id"] for t in tokenizer.get("added_tokens") or []]
+    model = tokenizer["model"]["vocab"]
+    ids = (list(model.values()) if isinstance(model, dict) else [len(model) - 1]) + [t["id"] for t in tokenizer.get("added_tokens") or []]
     vocab, header, offset = max(ids) + 1 + len(tokenizer.get("added_tokens") or []), {}, 0
     for name, shape in tensors(vocab):
         size = 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)

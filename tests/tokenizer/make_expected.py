@@ -6,12 +6,16 @@ A case is a folder with tokenizer.json (or vocab.txt and its companions) and exp
   text or hex (when it is not UTF-8), pair, max (0: no limit), bare (no special tokens), and the result:
   ids, types, offsets (start, end, start, end ...), decoded (special tokens left out) and raw (left in).
 """
+import base64
+import hashlib
 import json
 import pathlib
 import shutil
 
 import tokenizers
 from tokenizers import Tokenizer
+
+import spiece
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -185,7 +189,100 @@ for name in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Con
             wordlevel(["a", "b", "c", "d", "-", "--", "---", "a-", "b--"], split("-", name, invert)), PATTERN_TEXTS[:9], False)
     CASES_OF[f"punctuation-{name.lower()}"] = (wordlevel(["a", "b", "-"], {"type": "Punctuation", "behavior": name}), PATTERN_TEXTS[:9] + PLAIN[-2:], False)
 
+# ---- SentencePiece ----
+
+MARK = "\u2581"
+MARKS = ["\u0301" + "a", "e\u0301e\u0308", "\u2460\u0301", "\r\n x\r", "\u0915\u094d\u0937\u0301 \u0958\u0301", "\u0937\u0301",
+         "\u00bd\u200d\u00bd", "\u00a9\u200d\u00a9", "\u00a9\u200d x", "\u0600\u00bd", "\u00bd\u0301\u0302", "\U0001f1e9\U0001f1ea\U0001f1e9", "\u1100\u1161\u0301", "\uac00\u0301",
+         "\ufb01\u0301x", "\ufdfa", "x\u00ady\u200bz", "\u3000\u3000x", "\u2581x\u2581\u2581y\u2581", " \u2581 ", "\u017f\u0307", "aa\u00bd\u00bd\u2460b"]
+SPACES = ["  a  b ", "a  <mask>  b", "<mask>", " <mask>", "x<mask>y", "<s>a</s>", "<unk> a<unk>b", "Foo bar FOO BAR foo  bar", "a\u3000b\u00a0c",
+          "the user says <user>hello<user>", "<0x41><0x42>", "(a)-b \"c\".", "\u0161\u010d\U0001f600\U0001f600 \u0416", "tab\tnew\nline", "aaaaaaaaaaaaaaaaaaaa", "ababababab", "1,000, 9,"]
+SPM_TEXTS = PLAIN + ACCENTS + SCRIPTS + ODD + BROKEN + MARKS + SPACES
+SPM_PAIRS = [("first text", "second text"), ("", ""), ("", "b"), ("\u4e2d\u6587", "caf\u00e9 e\u0301")]
+CHARSMAP = spiece.charsmap({"\u00bd": "1\u20442", "\u2460": "1", "\ufb01": "fi", "\ufb02": "fl", "e\u0301": "\u00e9", "a\u030a": "\u00e5", "\u0301": "",
+                            "\u00ad": "", "\u200b": " ", "\t": " ", "\n": " ", "\r": " ", "\u3000": " ", "\u00a0": " ", "\ufdfa": "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647",
+                            "\uff21": "A", "\uff42": "b", "\u0958": "\u0915\u093c", "\u0937": "S", "\u00a9": "(c)", "\u0130": "i\u0307", "\u0600": "", "\uac00": "ga",
+                            "\u212b": "\u00c5", "\u2026": "...", "\u2581": " ", "\x01": "", "\u2003": " ", "\U0001d400": "A", "\u1e9b\u0323": "\u1e69", "\u017f": "s"})
+
+
+def pieces(more=(), without=()):
+    """Pieces with made-up scores: letters, words, parts of words, those and the marks that come before."""
+    texts = [MARK] + sorted(set("abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'()-\"TheHABC\u00e9\u00e5")) + list(more)
+    texts += [MARK + w for w in WORDS if not w.startswith("#")] + [w.replace("#", "") for w in WORDS] + ["<unk>x", "aa", "aaa", "aaaa", "ab", "ba", MARK + MARK, "fi", MARK + "(", "\u4e2d\u6587"]
+    out = [["<s>", 0.0], ["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0]]
+    for text in dict.fromkeys(texts):
+        number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+        if text not in without and text not in ("<unk>",):
+            out.append([text, -2 - number / 3e8 - (0 if len(text) > 1 else 4)])
+    return out + [["<mask>", 0.0]]
+
+
+def precompiled(data=CHARSMAP):
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(data).decode()}
+
+
+def replace(pattern, content, kind="String"):
+    return {"type": "Replace", "pattern": {kind: pattern}, "content": content}
+
+
+def metaspace(scheme="always", split=True, mark=MARK):
+    return {"type": "Metaspace", "replacement": mark, "prepend_scheme": scheme, "split": split}
+
+
+def unigram(normalizer, pre_tokenizer, decoder=None, vocab=None, unk=3, byte_fallback=False, more=(), post=True):
+    vocab = vocab or pieces()
+    ids = {t: i for i, (t, _) in enumerate(vocab)}
+    tokens = [added(t, ids[t]) for t in ("<s>", "<pad>", "</s>", "<unk>") if t in ids]
+    tokens += [added("<mask>", ids["<mask>"], lstrip=True)] if "<mask>" in ids else []
+    roberta = template([("<s>", 0), ("A", 0), ("</s>", 0)], [("<s>", 0), ("A", 0), ("</s>", 0), ("</s>", 0), ("B", 0), ("</s>", 0)],
+                       {"<s>": [0], "</s>": [2]}) if post else None
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens + list(more), "normalizer": normalizer,
+            "pre_tokenizer": pre_tokenizer, "post_processor": roberta, "decoder": decoder or metaspace(),
+            "model": {"type": "Unigram", "unk_id": unk, "vocab": vocab, "byte_fallback": byte_fallback}}
+
+
+BYTES = [[f"<0x{i:02X}>", -9.0] for i in range(256)]
+SPM_DECODER = sequence("decoders", [replace(MARK, " "), "ByteFallback", "Fuse", {"type": "Strip", "content": " ", "start": 1, "stop": 0}])
+USERS = [added("<user>", 9001, special=False), added("Foo bar", 9002, special=False, normalized=True)]
+OLD = unigram(precompiled(), splitters("WhitespaceSplit", {"type": "Metaspace", "replacement": MARK, "str_rep": MARK, "add_prefix_space": True}))
+del OLD["model"]["type"], OLD["model"]["byte_fallback"]
+CASES_OF |= {
+    "spm-xlmr": (unigram(normalizers(precompiled(), replace(" {2,}", " ", "Regex")), metaspace()), SPM_TEXTS, SPM_PAIRS),
+    "spm-old": (OLD, SPM_TEXTS[-60:], SPM_PAIRS),
+    "spm-t5": (unigram(normalizers(precompiled(), {"type": "Strip", "strip_left": False, "strip_right": True}, replace(" {2,}", MARK, "Regex")),
+                       metaspace("first"), more=USERS), SPM_TEXTS, SPM_PAIRS),
+    "spm-bytes": (unigram(precompiled(), metaspace(), SPM_DECODER, pieces() + BYTES, byte_fallback=True), SPM_TEXTS, SPM_PAIRS),
+    "spm-some-bytes": (unigram(None, metaspace(), SPM_DECODER, pieces() + BYTES[:200], byte_fallback=True), SPM_TEXTS[-60:], []),
+    "spm-nmt": (unigram(normalizers("Nmt", "NFKC", "Lowercase"), metaspace("never"), metaspace("never")), SPM_TEXTS, []),
+    "spm-whole": (unigram(normalizers({"type": "Prepend", "prepend": "x" + MARK}, replace(" ", MARK)), metaspace("first", False)), SPM_TEXTS, SPM_PAIRS),
+    "spm-users": (unigram(normalizers(replace(r"\A +| +\z", "", "Regex"), replace(" {2,}", " ", "Regex"), replace(" ", MARK), replace(r"\A" + MARK, MARK * 2, "Regex")),
+                          splitters(metaspace("always", False), split("<user>|hello|[0-9]")), SPM_DECODER, pieces(["<user>", "hello"]), more=[added("<user>", 9001, special=False)]), SPM_TEXTS, []),
+    "spm-empty-matches": (unigram(normalizers(replace("x*", "a", "Regex"), replace("(?=b)|$", "-", "Regex")), metaspace("always", True, "_"), metaspace("always", True, "_")), PLAIN + SPACES, []),
+    "spm-bare": (unigram(None, None, vocab=[["ab", -1.0], ["a", -1.5], ["b", -1.5], ["aba", -2.0], ["x", 0], ["xx", 25], [" ", -3.0], ["xyx", 30.5]], unk=4, post=False),
+                 ["", "ab", "aba", "abab", "ba ab", "x", "xx", "xyxx", "zz", "axzxb", "z" * 50], []),
+}
+CASES_OF = {name: (spec, texts, PAIRS if pairs is True else pairs or []) for name, (spec, texts, pairs) in CASES_OF.items()}
+
 # ---- files ----
+
+SPIECE = CASES / "albert-spiece"  # kept as it is but for what is expected of it
+SPIECE_PAIRS = [("Is it raining?", "It's raining, (1,000 drops)."), ("a", "\u00e9")]
+
+
+class Cleaned:
+    """A tokenizer whose texts transformers cleans up behind it (clean_up_tokenization_spaces)."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def decode(self, *arguments, **options):
+        text = self.tokenizer.decode(*arguments, **options)
+        for old in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+            text = text.replace(old, old.strip())
+        return text
 
 
 def record(tokenizer, text, pair=None, limit=0, bare=False):
@@ -210,21 +307,31 @@ def write_case(name, spec, texts, pairs):
     folder = CASES / name
     folder.mkdir(parents=True)
     (folder / "tokenizer.json").write_text(json.dumps(spec, ensure_ascii=False, indent=None), encoding="utf-8")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    write_expected(folder, Tokenizer.from_file(str(folder / "tokenizer.json")), texts, pairs)
+
+
+def write_expected(folder, tokenizer, texts, pairs):
     lines = [record(tokenizer, t) for t in texts]
     if pairs:
         lines += [record(tokenizer, t, bare=True) for t in texts[:12]]
-        lines += [record(tokenizer, a, b) for a, b in PAIRS] + [record(tokenizer, a, b, bare=True) for a, b in PAIRS]
+        lines += [record(tokenizer, a, b) for a, b in pairs] + [record(tokenizer, a, b, bare=True) for a, b in pairs]
         lines += [record(tokenizer, t, limit=n) for t in LONG for n in (5, 6, 7, 16)]
         lines += [record(tokenizer, t, limit=n, bare=True) for t in LONG for n in (1, 4, 16)]
-        lines += [record(tokenizer, a, b, limit=n) for a, b in PAIRS for n in (7, 8, 9, 12, 13, 32)]
+        lines += [record(tokenizer, a, b, limit=n) for a, b in pairs for n in (7, 8, 9, 12, 13, 32)]
     (folder / "expected.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def main():
-    shutil.rmtree(CASES, ignore_errors=True)
+    for folder in CASES.iterdir():
+        if folder.is_dir() and folder != SPIECE:
+            shutil.rmtree(folder)
     for name, (spec, texts, pairs) in CASES_OF.items():
         write_case(name, spec, texts, pairs)
+    albert = Cleaned(Tokenizer.from_str(json.dumps(spiece.albert_json((SPIECE / "spiece.model").read_bytes()))))
+    long = [(ROOT / "README.md").read_text().replace("\n", " ") + " " + " ".join(TEXTS[:60]), "unbelievable" * 40]
+    write_expected(SPIECE, albert, SPM_TEXTS, SPIECE_PAIRS)
+    with open(SPIECE / "expected.jsonl", "a") as stream:
+        stream.writelines(record(albert, text, limit=limit) + "\n" for text in long for limit in (12, 512, 4000))
     (CASES / "made_with.txt").write_text(f"tokenizers {tokenizers.__version__}\n")
 
 

@@ -20,6 +20,10 @@
 #define ONLY_MODEL(model) "{\"model\":" model "}"
 #define SPLIT(pattern) \
   WITH("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":" pattern ",\"behavior\":\"Removed\",\"invert\":false}")
+#define NORMALIZER(element) WITH("\"normalizer\":" element)
+#define SPLITTER(element) WITH("\"pre_tokenizer\":" element)
+#define DECODER(element) WITH("\"decoder\":" element)
+#define UNIGRAM(fields) ONLY_MODEL("{\"type\":\"Unigram\"," fields "}")
 #define ADDED(fields) WITH("\"added_tokens\":[{" fields "}]")
 #define FLAGS "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true"
 
@@ -44,14 +48,45 @@ static const struct {
     {ONLY_MODEL("{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"a\"}"), ALB_MISSING, "continuing_subword"},
     {ONLY_MODEL("{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"a\",\"dropout\":0.1}"), ALB_UNSUPPORTED,
      "dropout"},
-    {WITH("\"normalizer\":{\"type\":\"Precompiled\"}"), ALB_UNSUPPORTED, "Precompiled"},
+    {NORMALIZER("{\"type\":\"BPENormalizer\"}"), ALB_UNSUPPORTED, "BPENormalizer"},
+    {NORMALIZER("{\"type\":\"Precompiled\"}"), ALB_MISSING, "precompiled_charsmap"},
+    {NORMALIZER("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"A=BC\"}"), ALB_MALFORMED, "base64"},
+    {NORMALIZER("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAB=\"}"), ALB_MALFORMED, "base64"},
+    {NORMALIZER("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA\"}"), ALB_MALFORMED, "base64"},
+    {NORMALIZER("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA=\"}"), ALB_MALFORMED, "2 bytes"},
+    {NORMALIZER("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"\"}"), ALB_MALFORMED, "0 bytes"},
+    {NORMALIZER("{\"type\":\"Prepend\"}"), ALB_MISSING, "prepend"},
+    {NORMALIZER("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?<x>a)\"},\"content\":\"b\"}"), ALB_UNSUPPORTED,
+     "group"},
+    {NORMALIZER("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}"), ALB_OK, ""},
+    {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}"), ALB_UNSUPPORTED, "last"},
+    {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"__\"}"), ALB_MALFORMED, "2 characters"},
+    {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"\"}"), ALB_MALFORMED, "0 characters"},
+    {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false,\"prepend_scheme\":\"first\"}"),
+     ALB_MALFORMED, "differ"},
+    {SPLITTER("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"), ALB_OK, ""},
+    {DECODER("{\"type\":\"CTC\"}"), ALB_UNSUPPORTED, "CTC"},
+    {DECODER("{\"type\":\"Strip\",\"content\":\"\",\"start\":1,\"stop\":0}"), ALB_MALFORMED, "0 characters"},
+    {DECODER("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a\"},\"content\":\"\"}"), ALB_UNSUPPORTED, "Regex"},
+    {DECODER("{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"WordPiece\",\"prefix\":\"##\","
+             "\"cleanup\":true}]}"),
+     ALB_UNSUPPORTED, "behind another"},
+    {UNIGRAM("\"vocab\":[[\"a\",-1.5],[\"\",-3],[\"b\",0]],\"unk_id\":0"), ALB_OK, ""},
+    {ONLY_MODEL("{\"vocab\":[[\"a\",-1.5]],\"unk_id\":null}"), ALB_OK, ""},
+    {UNIGRAM("\"vocab\":[]"), ALB_MALFORMED, "no pieces"},
+    {UNIGRAM("\"vocab\":{\"a\":0}"), ALB_MALFORMED, "vocab"},
+    {UNIGRAM("\"vocab\":[[\"a\"]]"), ALB_MALFORMED, "piece 0"},
+    {UNIGRAM("\"vocab\":[[\"a\",0],[\"b\",null]]"), ALB_MALFORMED, "piece 1"},
+    {UNIGRAM("\"vocab\":[[\"a\",0],[\"a\",0]]"), ALB_DUPLICATE, "\"a\""},
+    {UNIGRAM("\"vocab\":[[\"a\",0]],\"unk_id\":1"), ALB_MALFORMED, "unk_id"},
+    {UNIGRAM("\"vocab\":[[\"a\",0]],\"unk_id\":-1"), ALB_MALFORMED, "unk_id"},
+    {UNIGRAM("\"vocab\":[[\"a\",0]],\"byte_fallback\":1"), ALB_MALFORMED, "byte_fallback"},
+    {UNIGRAM("\"vocab\":[[\"a\",0]],\"alpha\":0.1"), ALB_UNSUPPORTED, "alpha"},
     {WITH("\"normalizer\":{\"type\":\"Lowercase\",\"locale\":\"tr\"}"), ALB_UNSUPPORTED, "locale"},
     {WITH("\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true}"), ALB_MISSING, "strip_right"},
-    {WITH("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Nmt\"}]}"),
-     ALB_UNSUPPORTED, "Nmt"},
+    {WITH("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Other\"}]}"),
+     ALB_UNSUPPORTED, "Other"},
     {WITH("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]}"), ALB_OK, ""},
-    {WITH("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a\"},\"content\":\"b\"}"), ALB_UNSUPPORTED,
-     "Regex"},
     {WITH("\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"), ALB_UNSUPPORTED, "ByteLevel"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"Eaten\"}"), ALB_UNSUPPORTED, "Eaten"},
     {WITH("\"pre_tokenizer\":{}"), ALB_UNSUPPORTED, "without a type"},

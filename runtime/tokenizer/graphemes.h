@@ -1,0 +1,10 @@
+/* Extended grapheme clusters (UAX 29), by the Unicode version of the `tokenizers` library. */
+#ifndef ALB_TOKENIZER_GRAPHEMES_H
+#define ALB_TOKENIZER_GRAPHEMES_H
+
+#include "runtime/tokenizer/stages.h"
+
+/* Characters of the cluster that text[0, n) begins with; n is at least 1. Time is linear in the result. */
+size_t alb_grapheme_length(const alb_char *text, size_t n);
+
+#endif
