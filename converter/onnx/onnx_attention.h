@@ -28,6 +28,8 @@ alb_status alb_onnx_attention_prepare(const alb_onnx_call *c, alb_onnx_attention
 alb_status alb_onnx_attention_bias(const alb_onnx_call *c, alb_onnx_attention *a, const alb_onnx_tensor *t);
 /* A query sees keys up to its own place plus `past`; `value` is added to the scores of the others. */
 void alb_onnx_attention_causal(alb_onnx_attention *a, size_t past, double value);
+/* Takes keys from lengths[batch] on out of sight. */
+alb_status alb_onnx_attention_lengths(const alb_onnx_call *c, alb_onnx_attention *a, const alb_onnx_tensor *lengths);
 alb_status alb_onnx_attention_run(const alb_onnx_call *c, alb_onnx_attention *a);
 void alb_onnx_attention_free(alb_onnx_attention *a);
 

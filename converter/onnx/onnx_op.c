@@ -30,6 +30,8 @@ alb_status alb_onnx_spend_product(const alb_onnx_call *c, size_t a, size_t b) {
 alb_status alb_onnx_out(alb_onnx_call *c, size_t i, alb_onnx_type type, size_t rank, const int64_t *dims) {
   size_t count, bytes;
   if (rank > ALB_ONNX_MAX_RANK) return alb_onnx_refuse(c, ALB_LIMIT, "an output has more than 8 dimensions");
+  if (alb_onnx_type_bytes(type) == 0)
+    return alb_onnx_refuse(c, ALB_UNSUPPORTED, "to type %s", alb_onnx_type_name(type));
   if (alb_onnx_count(NULL, rank, dims, &count) != ALB_OK || !alb_mul_ok(count, alb_onnx_type_bytes(type), &bytes) ||
       bytes > c->tensor_bytes) {
     return alb_onnx_refuse(c, ALB_LIMIT, "an output is larger than %llu bytes", (unsigned long long)c->tensor_bytes);

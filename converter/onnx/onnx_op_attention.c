@@ -59,6 +59,15 @@ void alb_onnx_attention_causal(alb_onnx_attention *a, size_t past, double value)
   }
 }
 
+alb_status alb_onnx_attention_lengths(const alb_onnx_call *c, alb_onnx_attention *a, const alb_onnx_tensor *lengths) {
+  if (lengths->count != a->batch) return alb_onnx_refuse(c, ALB_SHAPE, "%zu lengths of keys", lengths->count);
+  for (size_t row = 0; row < a->batch * a->heads * a->queries; row++) {
+    const int64_t length = alb_onnx_get_i64(lengths, row / (a->heads * a->queries));
+    for (size_t j = length > 0 ? (size_t)length : 0; j < a->keys; j++) a->bias[row * a->keys + j] = -INFINITY;
+  }
+  return ALB_OK;
+}
+
 static double dot(const double *a, const double *b, size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
@@ -218,6 +227,7 @@ static alb_status attention(alb_onnx_call *c, alb_onnx_attention *a) {
   ALB_TRY(alb_onnx_attention_prepare(c, a));
   if (alb_onnx_in(c, 3)) ALB_TRY(alb_onnx_attention_bias(c, a, alb_onnx_in(c, 3)));
   if (alb_onnx_attr_int(c->node, "is_causal", 0)) alb_onnx_attention_causal(a, past, -INFINITY);
+  if (alb_onnx_in(c, 6)) ALB_TRY(alb_onnx_attention_lengths(c, a, alb_onnx_in(c, 6)));
   ALB_TRY(score_count(c, a, &n));
   if (alb_onnx_wants(c, 3)) ALB_TRY(alb_onnx_doubles(c, n, &a->scores));
   ALB_TRY(alb_onnx_attention_run(c, a));
@@ -226,7 +236,6 @@ static alb_status attention(alb_onnx_call *c, alb_onnx_attention *a) {
 
 alb_status alb_onnx_run_attention(alb_onnx_call *c) {
   alb_onnx_attention a = {0};
-  if (alb_onnx_in(c, 6)) return alb_onnx_refuse(c, ALB_UNSUPPORTED, "with a length of keys");
   const alb_status status = attention(c, &a);
   alb_onnx_attention_free(&a);
   return status;

@@ -401,7 +401,7 @@ static void cast_element(const alb_onnx_tensor *x, size_t i, alb_onnx_tensor *ou
 alb_status alb_onnx_run_cast(alb_onnx_call *c) {
   const alb_onnx_tensor *x = alb_onnx_in(c, 0), *like = alb_onnx_in(c, 1);
   const int64_t to = like ? (int64_t)like->type : alb_onnx_attr_int(c->node, "to", 0);
-  const alb_onnx_type type = to > 0 && to <= ALB_ONNX_FLOAT4E2M1 ? (alb_onnx_type)to : ALB_ONNX_NO_TYPE;
+  const alb_onnx_type type = alb_onnx_type_of((uint64_t)to);
   if (alb_onnx_type_bytes(type) == 0) {
     return alb_onnx_refuse(c, ALB_UNSUPPORTED, "to type %s (%lld)", alb_onnx_type_name(type), (long long)to);
   }

@@ -113,13 +113,51 @@ alb_status alb_onnx_run_gather_nd(alb_onnx_call *c) {
   return ALB_OK;
 }
 
+typedef enum reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MIN, REDUCE_MAX, REDUCTIONS } reduction;
+
+static alb_status find_reduction(const alb_onnx_call *c, reduction *out) {
+  static const char *const names[REDUCTIONS] = {"none", "add", "mul", "min", "max"};
+  const alb_str stated = alb_onnx_attr_string(c->node, "reduction", ALB_STR("none"));
+  for (*out = REDUCE_NONE; *out < REDUCTIONS; ++*out) {
+    if (alb_str_is(stated, names[*out])) return ALB_OK;
+  }
+  return alb_onnx_refuse(c, ALB_UNSUPPORTED, "reduction \"%.*s\"", ALB_STR_ARGS(stated));
+}
+
+static double reduce(reduction r, double there, double x) {
+  switch (r) {
+    case REDUCE_ADD:
+      return there + x;
+    case REDUCE_MUL:
+      return there * x;
+    case REDUCE_MIN:
+      return x < there ? x : there;
+    case REDUCE_MAX:
+      return x > there ? x : there;
+    default:
+      return x;
+  }
+}
+
+/* Puts a block of updates in its place, or joins it with what is there. */
+static void scatter_block(reduction r, alb_onnx_tensor *out, size_t to, const alb_onnx_tensor *updates, size_t from,
+                          size_t n) {
+  if (r == REDUCE_NONE) {
+    copy_block(out, to, updates, from, n);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    alb_onnx_set_f64(out, to + i, reduce(r, alb_onnx_get_f64(out, to + i), alb_onnx_get_f64(updates, from + i)));
+  }
+}
+
 alb_status alb_onnx_run_scatter_nd(alb_onnx_call *c) {
   const alb_onnx_tensor *x = alb_onnx_in(c, 0), *indices = alb_onnx_in(c, 1), *updates = alb_onnx_in(c, 2);
+  reduction how;
   ALB_TRY(need_index(c, indices));
   ALB_TRY(alb_onnx_need_same_type(c, x, updates));
-  if (!alb_str_is(alb_onnx_attr_string(c->node, "reduction", ALB_STR("none")), "none")) {
-    return alb_onnx_refuse(c, ALB_UNSUPPORTED, "with a reduction");
-  }
+  ALB_TRY(find_reduction(c, &how));
+  if (how != REDUCE_NONE) ALB_TRY(alb_onnx_need_float(c, x));
   const int64_t depth = indices->rank ? indices->dims[indices->rank - 1] : 0;
   if (depth < 1 || depth > (int64_t)x->rank) return alb_onnx_refuse(c, ALB_SHAPE, "indices do not fit the data");
   const size_t inner = product(x->dims, (size_t)depth, x->rank), rows = indices->count / (size_t)depth;
@@ -132,7 +170,7 @@ alb_status alb_onnx_run_scatter_nd(alb_onnx_call *c) {
   for (size_t row = 0; row < rows; row++) {
     size_t to = 0;
     ALB_TRY(place_of(c, x, 0, indices, row, (size_t)depth, &to));
-    copy_block(&c->outputs[0], to * inner, updates, row * inner, inner);
+    scatter_block(how, &c->outputs[0], to * inner, updates, row * inner, inner);
   }
   return ALB_OK;
 }

@@ -75,8 +75,7 @@ alb_status alb_onnx_run_eye_like(alb_onnx_call *c) {
   const alb_onnx_tensor *x = alb_onnx_in(c, 0);
   const int64_t k = alb_onnx_attr_int(c->node, "k", 0), type = alb_onnx_attr_int(c->node, "dtype", (int64_t)x->type);
   if (x->rank != 2) return alb_onnx_refuse(c, ALB_SHAPE, "takes a matrix");
-  if (type < 1 || type > ALB_ONNX_FLOAT4E2M1) return alb_onnx_refuse(c, ALB_UNSUPPORTED, "type %lld", (long long)type);
-  ALB_TRY(alb_onnx_out(c, 0, (alb_onnx_type)type, 2, x->dims));
+  ALB_TRY(alb_onnx_out(c, 0, alb_onnx_type_of((uint64_t)type), 2, x->dims));
   if (k <= -x->dims[0] || k >= x->dims[1]) return ALB_OK;
   for (int64_t row = k < 0 ? -k : 0; row < x->dims[0] && row + k < x->dims[1]; row++) {
     alb_onnx_set_i64(&c->outputs[0], (size_t)(row * x->dims[1] + row + k), 1);

@@ -55,7 +55,7 @@ static size_t scale_at(const alb_onnx_tensor *scale, const alb_onnx_walk *w, siz
 static alb_onnx_type quantized_type(const alb_onnx_call *c, const alb_onnx_tensor *zero) {
   if (zero) return zero->type;
   const int64_t stated = alb_onnx_attr_int(c->node, "output_dtype", 0);
-  return stated > 0 && stated <= ALB_ONNX_FLOAT4E2M1 ? (alb_onnx_type)stated : ALB_ONNX_UINT8;
+  return stated ? alb_onnx_type_of((uint64_t)stated) : ALB_ONNX_UINT8;
 }
 
 /* Rounds half to even, then saturates. */
