@@ -95,8 +95,8 @@ static bool equal(test *t, size_t k) {
 
 /* What makes a test one that we do not run: types that no encoder uses, randomness. Any other refusal is a failure. */
 static result refused(test *t, alb_status status) {
-  static const char *const allowed[] = {"type string",  "type float8", "type uint4", "type int4", "type complex",
-                                        "not a tensor", "at random",   "opset 1 ",   "opset 6 ",  "(0)"};
+  static const char *const allowed[] = {"type string",  "type float4",  "type float8", "type uint4", "type int4",
+                                        "type complex", "not a tensor", "at random",   "opset 1 ",   "opset 6 "};
   const char *text = alb_diag_text(&t->diag, status);
   (void)snprintf(t->reason, sizeof t->reason, "%s", text);
   for (size_t i = 0; status == ALB_UNSUPPORTED && i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -136,6 +136,10 @@ static const struct {
     {"test_qlinearmatmul_2D_int8_float32", "expected values wrapped at int8"},
     {"test_qlinearmatmul_3D_int8_float16", "expected values wrapped at int8"},
     {"test_qlinearmatmul_3D_int8_float32", "expected values wrapped at int8"},
+    /* Cut off where the standard rounds; right in the tests of onnx 1.19. */
+    {"test_cast_FLOAT_to_BFLOAT16", "expected values cut off, not rounded"},
+    {"test_castlike_FLOAT_to_BFLOAT16", "expected values cut off, not rounded"},
+    {"test_castlike_FLOAT_to_BFLOAT16_expanded", "expected values cut off, not rounded"},
 };
 
 static result differs(test *t) {
