@@ -81,7 +81,8 @@ static void test_refusals(void **state) {
       fail_at = at;
       status = read_and_run(&diag, tests_of[i]);
       fail_at = 0;
-      if (status != ALB_OK && status != ALB_MEMORY) fail_msg("%s, allocation %ld: %s", tests_of[i], at, alb_status_name(status));
+      if (status != ALB_OK && status != ALB_MEMORY)
+        fail_msg("%s, allocation %ld: %s", tests_of[i], at, alb_status_name(status));
       alb_diag_free(&diag);
     }
     assert_true(at > 10);
