@@ -4,7 +4,7 @@
 
 #include "cli/convert_cli.h"
 #include "cli/json_out.h"
-#include "converter/convert.h"
+#include "converter/writer.h"
 
 /* ---- options ---- */
 
@@ -38,15 +38,10 @@ static bool same_file(const char *a, const char *b) {
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Everything that can be refused before any work. */
-static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli) {
-  const alb_str name = alb_str_of(cli->output);
-  if (alb_str_ends(name, ALB_STR("/")) || alb_path_is_dir(cli->output)) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "is a folder: writing Hugging Face folders is not supported yet");
-  }
-  if (alb_str_ends(name, ALB_STR(".onnx")) || alb_str_ends(name, ALB_STR(".gguf"))) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "this form of output is not supported yet (supported: .alb)");
-  }
+/* Everything that can be refused before any work; finds the form. */
+static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli,
+                               alb_convert_options *options) {
+  ALB_TRY(alb_form_for(diag, cli->output, &options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (same_file(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
   if (!cli->force) return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");
@@ -104,6 +99,10 @@ static void print_unused(const alb_binding *binding) {
   fprintf(stderr, "\n");
 }
 
+static void print_notes(const alb_conversion *c) {
+  for (size_t i = 0; i < c->notes.count; i++) fprintf(stderr, "  note      %s\n", c->notes.items[i]);
+}
+
 static void print_report(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
                          const alb_conversion *c) {
   char a[32], b[32], p[32];
@@ -116,6 +115,7 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
           c->dtype, c->blobs, cli->compress && !cli->dry_run ? ", deflated" : "");
   print_sharing(c);
   print_fidelity(c);
+  print_notes(c);
   if (cli->verbose) print_changes(&c->fold);
   print_unused(&loaded->binding);
 }
@@ -139,8 +139,8 @@ static void json_texts(alb_json *json, const alb_convert_cli *cli, const char *s
   const struct {
     const char *key, *text;
   } texts[] = {
-      {"source", source},  {"output", cli->output}, {"architecture", c->architecture},           {"task", c->task},
-      {"dtype", c->dtype}, {"share", c->share},     {"fidelity", alb_fidelity_name(c->fidelity)}};
+      {"source", source}, {"output", cli->output}, {"form", c->form},   {"architecture", c->architecture},
+      {"task", c->task},  {"dtype", c->dtype},     {"share", c->share}, {"fidelity", alb_fidelity_name(c->fidelity)}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     alb_json_key(json, texts[i].key);
     alb_json_text(json, alb_str_of(texts[i].text));
@@ -178,6 +178,10 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   alb_json_key(&json, "moved");
   alb_json_double(&json, total_moved(&c->fold), 6);
   json_changes(&json, &c->fold);
+  alb_json_key(&json, "notes");
+  alb_json_open(&json, '[');
+  for (size_t i = 0; i < c->notes.count; i++) alb_json_text(&json, alb_str_of(c->notes.items[i]));
+  alb_json_close(&json, ']');
   alb_json_key(&json, "unused");
   alb_json_open(&json, '[');
   for (size_t i = 0; i < loaded->binding.unused_count; i++) alb_json_text(&json, loaded->binding.unused[i]);
@@ -221,7 +225,7 @@ alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb
   }
   if (cli->print_after) options.observer = &observer;
   *file = cli->output;
-  ALB_TRY(check_output(diag, args->operands[0], cli));
+  ALB_TRY(check_output(diag, args->operands[0], cli, &options));
   *file = args->operands[0];
   const alb_status status = convert(diag, cli, args->operands[0], &options, &loaded, file);
   alb_model_unload(&loaded);

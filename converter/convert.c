@@ -2,19 +2,20 @@
 #include "converter/convert.h"
 
 #include "converter/golden.h"
-#include "converter/package.h"
 #include "converter/settings.h"
+#include "converter/writer.h"
 #include "passes/layer_table.h"
 
 typedef struct job {
   alb_diag *diag;
   alb_loaded *loaded;
   const alb_convert_options *options;
+  const alb_form *form;
   alb_arena arena;
   alb_tensors tensors; /* a copy: passes change it */
   alb_graph graph;
   alb_package package;
-  alb_emission emission;
+  alb_dtype dtype; /* of matrices and tables */
 } job;
 
 const char *alb_fidelity_name(alb_fidelity fidelity) {
@@ -69,15 +70,15 @@ static bool rounds(const job *c, alb_dtype dtype) {
   return false;
 }
 
-static alb_status check_fidelity(const job *c, alb_dtype dtype, alb_conversion *out) {
-  out->fidelity = out->fold.lossy ? ALB_FOLDED : rounds(c, dtype) ? ALB_ROUNDED : ALB_LOSSLESS;
+static alb_status check_fidelity(const job *c, alb_conversion *out) {
+  out->fidelity = out->fold.lossy ? ALB_FOLDED : rounds(c, c->dtype) ? ALB_ROUNDED : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
   if (out->fidelity == ALB_FOLDED) {
     return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
                     alb_share_info(c->options->passes.mode)->name);
   }
   return alb_fail(c->diag, ALB_LOSSY, "not lossless: --dtype %s would round the weights; nothing was written",
-                  alb_dtype_name(dtype));
+                  alb_dtype_name(c->dtype));
 }
 
 static alb_status run_passes(job *c, alb_conversion *out) {
@@ -88,15 +89,18 @@ static alb_status run_passes(job *c, alb_conversion *out) {
     return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is int8 already: --dtype %s is not supported",
                     alb_dtype_name(passes.dtype));
   }
+  c->dtype = passes.dtype;
   c->package.dtype = out->dtype = alb_dtype_name(passes.dtype);
   c->package.share = out->share = alb_share_info(passes.mode)->name;
-  ALB_TRY(alb_passes_run(c->diag, &c->graph, alb_pipeline(passes.mode), &passes, c->options->observer));
-  return check_fidelity(c, passes.dtype, out);
+  ALB_TRY(
+      alb_passes_run(c->diag, &c->graph, alb_pipeline(c->form->pipeline, passes.mode), &passes, c->options->observer));
+  return check_fidelity(c, out);
 }
 
 /* The source's own outputs; those that an .alb file carries are of its first source, and stay. */
 static alb_status take_golden(job *c) {
   const alb_loaded *loaded = c->loaded;
+  if (!c->form->own) return ALB_OK;
   if (!loaded->alb) {
     return alb_golden_make(c->diag, &c->arena, &loaded->spec.config, &c->graph, c->options->sizes_only,
                            &c->package.golden, &c->package.golden_count);
@@ -105,9 +109,37 @@ static alb_status take_golden(job *c) {
                            &c->package.golden_count);
 }
 
+static void take_written(const alb_written *written, alb_conversion *out) {
+  out->size = written->size;
+  out->tensors = written->tensors;
+  out->blobs = written->blobs;
+  out->blob_bytes = written->blob_bytes;
+  out->parameters = written->parameters;
+  if (written->dtype) out->dtype = written->dtype;
+  if (written->rounded && out->fidelity == ALB_LOSSLESS) out->fidelity = ALB_ROUNDED;
+  out->notes.items = written->notes.items;
+  out->notes.count = written->notes.count;
+  out->notes.capacity = written->notes.capacity;
+}
+
+static alb_status write_output(job *c, const char *output, alb_conversion *out) {
+  const alb_write_job write = {.package = &c->package,
+                               .loaded = c->loaded,
+                               .options = c->options,
+                               .path = output,
+                               .dtype = c->dtype,
+                               .arena = &out->arena};
+  alb_written written = {0};
+  const alb_status status = c->form->write(c->diag, &write, &written);
+  take_written(&written, out);
+  return status;
+}
+
 static alb_status convert(job *c, const char *output, alb_conversion *out) {
-  const alb_convert_options *o = c->options;
   alb_loaded *loaded = c->loaded;
+  if (c->options->compress && !c->form->own) {
+    return alb_fail(c->diag, ALB_USAGE, "--compress is for .alb files, not for a %s", c->form->what);
+  }
   ALB_TRY(alb_loaded_clone(c->diag, loaded, &c->tensors));
   ALB_TRY(alb_loaded_graph(c->diag, loaded, &c->tensors, &c->graph));
   ALB_TRY(select_task(c));
@@ -115,11 +147,8 @@ static alb_status convert(job *c, const char *output, alb_conversion *out) {
   c->package.graph = &c->graph;
   ALB_TRY(take_golden(c)); /* before any pass has changed the graph */
   ALB_TRY(run_passes(c, out));
-  ALB_TRY(alb_settings_fill(c->diag, &c->arena, loaded, o, &out->fold, &c->package));
-  ALB_TRY(alb_emit_prepare(c->diag, &c->arena, &c->package, &c->emission));
-  ALB_TRY(alb_emit_size(c->diag, &c->emission, &out->size));
-  if (o->dry_run) return ALB_OK;
-  return alb_emit_write(c->diag, &c->emission, output, o->replace, o->compress, &out->size);
+  ALB_TRY(alb_settings_fill(c->diag, &c->arena, loaded, c->options, &out->fold, &c->package));
+  return write_output(c, output, out);
 }
 
 static alb_status count_sets(job *c, alb_conversion *out) {
@@ -131,29 +160,35 @@ static alb_status count_sets(job *c, alb_conversion *out) {
   return ALB_OK;
 }
 
+/* Names in the fold report are the graph's, which goes. */
+static alb_status keep_names(job *c, alb_conversion *out) {
+  for (size_t i = 0; i < out->fold.changes.count; i++) {
+    alb_fold_change *change = &out->fold.changes.items[i];
+    change->parameter = alb_arena_strdup(&out->arena, alb_str_of(change->parameter));
+    if (!change->parameter) return alb_fail_memory(c->diag, 1, "a name");
+  }
+  return ALB_OK;
+}
+
 static void fill_report(const job *c, alb_conversion *out) {
   const alb_loaded *loaded = c->loaded;
+  out->form = c->form->what;
   out->architecture = loaded->spec.config.architecture;
   out->task = c->package.task;
   const alb_tensors *source = loaded->alb ? &loaded->tensors : &loaded->source.tensors;
   out->source_tensors = source->tensors.count;
   for (size_t i = 0; i < source->blobs.count; i++) out->source_bytes += source->blobs.items[i].bytes.n;
   out->layers = loaded->spec.config.layers;
-  out->tensors = c->emission.tensor_count;
-  out->blobs = c->emission.blob_count;
-  out->blob_bytes = c->emission.blob_bytes;
-  for (size_t i = 0; i < c->emission.blob_count; i++) {
-    const alb_blob *blob = &c->tensors.blobs.items[c->emission.blobs[i]];
-    if (blob->kind != ALB_BLOB_SCALE) out->parameters += blob->elements;
-  }
 }
 
 alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, const alb_convert_options *options,
                        alb_conversion *out) {
   job c = {.diag = diag, .loaded = loaded, .options = options};
+  c.form = options->form ? options->form : alb_form_by_name("alb");
   *out = (alb_conversion){0};
   alb_status status = convert(&c, output, out);
   if (status == ALB_OK) status = count_sets(&c, out);
+  if (status == ALB_OK) status = keep_names(&c, out);
   if (status == ALB_OK) fill_report(&c, out);
   alb_graph_free(&c.graph);
   alb_tensors_free(&c.tensors);
@@ -163,4 +198,6 @@ alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, c
 
 void alb_conversion_free(alb_conversion *conversion) {
   alb_vec_free(&conversion->fold.changes);
+  alb_vec_free(&conversion->notes);
+  alb_arena_free(&conversion->arena);
 }

@@ -1,12 +1,16 @@
-/* A conversion: from a source to an .alb file, or to a report of what the file would be. */
+/* A conversion: from a source to a file or folder, or to a report of what it would be. */
 #ifndef ALB_CONVERTER_CONVERT_H
 #define ALB_CONVERTER_CONVERT_H
 
 #include "converter/model_load.h"
 #include "passes/pass.h"
 
+/* A form of output (converter/writer.h). */
+struct alb_form;
+
 /* Zero means default everywhere. */
 typedef struct alb_convert_options {
+  const struct alb_form *form;       /* default: .alb */
   alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own, see alb_default_dtype) */
   const char *task;                  /* default "auto": keep every head that the source has */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
@@ -22,9 +26,11 @@ typedef enum alb_fidelity { ALB_LOSSLESS, ALB_ROUNDED, ALB_FOLDED } alb_fidelity
 
 /* What a conversion did. alb_conversion_free at the end. */
 typedef struct alb_conversion {
+  alb_arena arena;                                 /* texts made for the report */
+  const char *form;                                /* "compact file" */
   const char *architecture, *task, *dtype, *share; /* borrowed from the loaded model or static */
   uint64_t source_bytes;                           /* of the weights, as the source stores them */
-  uint64_t size;                                   /* of the file, to the byte; before compression in a dry run */
+  uint64_t size;                                   /* of the output, to the byte; before compression in a dry run */
   uint64_t parameters;                             /* stored numbers: weights, biases, norms */
   uint64_t blob_bytes;
   size_t source_tensors, tensors, blobs;
@@ -32,6 +38,7 @@ typedef struct alb_conversion {
   size_t attention_sets, ffn_sets; /* different sets of matrices in these blocks */
   alb_fidelity fidelity;
   alb_fold_report fold;
+  ALB_VEC(const char *) notes; /* what the writer has to say about the output, a line each */
 } alb_conversion;
 
 /* The dtype of a source's matrices and tables when all are f16 or all are bf16, else f32. */

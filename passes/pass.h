@@ -75,8 +75,12 @@ typedef struct alb_pass_observer {
 alb_status alb_passes_run(alb_diag *diag, alb_graph *graph, const char *pipeline, const alb_pass_options *options,
                           const alb_pass_observer *observer);
 
-/* The default pipeline of a sharing mode, with the reason of each order beside it. (pipelines.c) */
-const char *alb_pipeline(alb_share_mode mode);
+/* What the graph is for. RUN: for our runtime, fused. PLAIN: for layouts that have a tensor for each role (other
+ * tools' files), nothing fused. */
+typedef enum alb_pipeline_kind { ALB_PIPELINE_RUN, ALB_PIPELINE_PLAIN } alb_pipeline_kind;
+
+/* The pipeline for a purpose and a sharing mode, with the reason of each order beside it. (pipelines.c) */
+const char *alb_pipeline(alb_pipeline_kind kind, alb_share_mode mode);
 
 #define ALB_PASS(function, name, summary) \
   alb_status alb_pass_##function(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes);

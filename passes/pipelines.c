@@ -1,22 +1,25 @@
 /* The default pipelines, each order with its reason. */
 #include "passes/pass.h"
 
-/* Fusions see a layer's body once, after roll-layers; quantising comes after whatever makes new
- * weights; drop-unused ends it, so that nothing unused is written. */
-#define FUSE_AND_QUANTIZE                                            \
+/* Equal bytes are found first: everything after it compares ids, not bytes. Without it (mode none) every
+ * layer is to keep blobs of its own. */
+#define SHARE_EQUAL "dedup-blobs," FOLD
+#define FOLD "roll-layers,fold-layers,"
+
+/* Fusions see a layer's body once, after roll-layers. */
+#define FUSE                                                         \
   "fuse-qkv," /* before quantising: one scale table for the three */ \
   "fuse-activation,"                                                 \
   "fuse-add-norm,"                                                   \
-  "fuse-embed-norm,"                                                 \
-  "quantize-weights,"                                                \
-  "drop-unused"
+  "fuse-embed-norm,"
 
-const char *alb_pipeline(alb_share_mode mode) {
-  if (mode == ALB_SHARE_NONE) {
-    return "roll-layers," /* no dedup: every layer is to keep blobs of its own */
-           "fold-layers," FUSE_AND_QUANTIZE;
-  }
-  return "dedup-blobs," /* first: everything after it compares ids, not bytes */
-         "roll-layers,"
-         "fold-layers," FUSE_AND_QUANTIZE;
+/* Quantising comes after whatever makes new weights; drop-unused ends it, so that nothing unused is written. */
+#define FINISH "quantize-weights,drop-unused"
+
+const char *alb_pipeline(alb_pipeline_kind kind, alb_share_mode mode) {
+  static const char *const pipelines[][2] = {
+      [ALB_PIPELINE_RUN] = {SHARE_EQUAL FUSE FINISH, FOLD FUSE FINISH},
+      [ALB_PIPELINE_PLAIN] = {SHARE_EQUAL FINISH, FOLD FINISH},
+  };
+  return pipelines[kind][mode == ALB_SHARE_NONE];
 }
