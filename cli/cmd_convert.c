@@ -20,8 +20,20 @@ static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_c
   return alb_fail(diag, ALB_UNSUPPORTED, "--dtype %s is not supported yet", cli->dtype);
 }
 
+static alb_status read_onnx(alb_diag *diag, const alb_convert_cli *cli, alb_onnx_options *out) {
+  if (cli->opset && (cli->opset < 17 || cli->opset > 21)) {
+    return alb_fail(diag, ALB_USAGE, "--opset %zu: expected 17 to 21", cli->opset);
+  }
+  out->opset = (unsigned)cli->opset;
+  out->functions = cli->onnx_functions;
+  out->integer = cli->onnx_int8 && strcmp(cli->onnx_int8, "integer") == 0;
+  out->external_above = cli->onnx_external;
+  return ALB_OK;
+}
+
 static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
   ALB_TRY(read_choices(diag, cli, out));
+  ALB_TRY(read_onnx(diag, cli, &out->onnx));
   out->passes.groups = cli->groups;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;

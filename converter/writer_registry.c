@@ -14,7 +14,6 @@ static const struct {
   const char *ending, *what;
 } absent[] = {
     {"/", "writing Hugging Face folders"},
-    {".onnx", "writing ONNX files"},
     {".gguf", "writing GGUF files"},
 };
 

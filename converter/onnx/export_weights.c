@@ -1,0 +1,135 @@
+/* Weights of an ONNX graph: which initializer a tensor becomes, and how nodes get f32 from it.
+ *
+ *   f32        the initializer itself
+ *   f16, bf16  Cast of the initializer, once a weight; a table's rows are cast after Gather
+ *   int8       DequantizeLinear of the initializer, once a weight: a matrix that many layers share is
+ *              made f32 once a run. In the form "integer" products take the int8 itself. A table's rows
+ *              are gathered as int8, with their scales, and multiplied. */
+#include "converter/onnx/export.h"
+
+alb_weight_use alb_operand_use(const alb_node *node, size_t operand) {
+  if (node->op == ALB_OP_LINEAR && operand == 1) return ALB_WEIGHT_MATRIX;
+  if (node->op == ALB_OP_EMBEDDING && operand == 1) return ALB_WEIGHT_TABLE;
+  if (node->op == ALB_OP_EMBED_NORM && operand >= 3 && operand <= 5) return ALB_WEIGHT_TABLE;
+  return ALB_WEIGHT_VECTOR;
+}
+
+/* Marks what the callee of a call takes as tables. */
+static void mark_called(const alb_graph *graph, const alb_node *call, bool *is_table) {
+  const alb_nodes *nodes = &graph->functions.items[call->callee].nodes;
+  for (size_t i = 0; i < nodes->count; i++) {
+    const alb_node *node = &nodes->items[i];
+    for (size_t k = 0; k < node->operand_count; k++) {
+      const alb_operand o = node->operands[k];
+      if (o.kind != ALB_OPERAND_PARAMETER || alb_operand_use(node, k) != ALB_WEIGHT_TABLE) continue;
+      is_table[graph->tensors->tensors.items[graph->sets.items[call->set].tensors[o.id]].blob] = true;
+    }
+  }
+}
+
+alb_status alb_export_find_tables(alb_export *model) {
+  const alb_graph *graph = model->package->graph;
+  bool *is_table = ALB_NEW_ARRAY(model->arena, bool, graph->tensors->blobs.count);
+  if (!is_table) return alb_fail_memory(model->diag, graph->tensors->blobs.count, "tables");
+  model->is_table = is_table;
+  for (size_t f = 0; f < graph->functions.count; f++) {
+    const alb_nodes *nodes = &graph->functions.items[f].nodes;
+    for (size_t i = 0; i < nodes->count; i++) {
+      const alb_node *node = &nodes->items[i];
+      if (node->op == ALB_OP_CALL) mark_called(graph, node, is_table);
+      for (size_t k = 0; k < node->operand_count; k++) {
+        const alb_operand o = node->operands[k];
+        if (o.kind != ALB_OPERAND_TENSOR || alb_operand_use(node, k) != ALB_WEIGHT_TABLE) continue;
+        is_table[graph->tensors->tensors.items[o.id].blob] = true;
+      }
+    }
+  }
+  return ALB_OK;
+}
+
+static alb_status add_initializer(alb_export *model, alb_initializer item, alb_str name, const char **out) {
+  for (size_t i = 0; i < model->initializers.count; i++) {
+    const alb_initializer *old = &model->initializers.items[i];
+    if (old->blob != item.blob || old->rank != item.rank || old->dims[0] != item.dims[0]) continue;
+    *out = old->name;
+    return ALB_OK;
+  }
+  *out = item.name = alb_export_name(model, &model->graph, name);
+  return alb_vec_push(&model->initializers, item) ? ALB_OK : alb_fail_memory(model->diag, sizeof item, "a weight");
+}
+
+/* The tensor's own bytes, transposed for a matrix that nobody needs as rows. */
+static alb_status store(alb_export *model, const alb_tensor *tensor, alb_onnx_weight *weight) {
+  alb_initializer item = {.dtype = tensor->dtype, .rank = tensor->rank, .blob = tensor->blob};
+  for (size_t i = 0; i < tensor->rank; i++) item.dims[i] = tensor->dims[i];
+  if (weight->use == ALB_WEIGHT_MATRIX && !weight->as_rows) {
+    item.dims[0] = tensor->dims[1];
+    item.dims[1] = tensor->dims[0];
+    ALB_TRY(alb_blob_transposed(model->diag, model->package->graph->tensors, tensor->blob, tensor->dims[0],
+                                tensor->dims[1], &item.blob));
+  }
+  return add_initializer(model, item, tensor->name, &weight->name);
+}
+
+static alb_status store_scale(alb_export *model, const alb_tensor *tensor, const char **out) {
+  const alb_initializer item = {
+      .dtype = ALB_F32, .rank = 1, .dims = {tensor->dims[0]}, .blob = tensor->scale_blob, .is_scale = true};
+  const char *name = alb_arena_printf(model->arena, "%.*s.scale", (int)tensor->name.n, tensor->name.p);
+  if (!name) return alb_fail_memory(model->diag, tensor->name.n, "a name");
+  return add_initializer(model, item, alb_str_of(name), out);
+}
+
+/* What stands between a stored weight and its users. */
+static void make_ready(alb_export *model, alb_onnx_weight *weight) {
+  alb_scope s = {.model = model, .block = &model->graph, .prefix = "weights/"};
+  if (weight->use == ALB_WEIGHT_TABLE || weight->dtype == ALB_F32) return;
+  if (weight->dtype != ALB_I8) {
+    weight->name = ALB_EMIT_WITH(&s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), weight->name);
+  } else if (!model->options.integer) {
+    const int64_t axis = weight->as_rows ? 0 : 1;
+    weight->name = ALB_EMIT_WITH(&s, "DequantizeLinear", ALB_ONNX_INT("axis", axis), weight->name, weight->scale);
+    weight->scale = NULL;
+  } else {
+    if (weight->as_rows) weight->name = ALB_EMIT(&s, "Transpose", weight->name);
+    weight->as_rows = false;
+    return;
+  }
+  weight->dtype = ALB_F32;
+}
+
+static alb_status check_storable(alb_export *model, const alb_tensor *t, alb_weight_use use) {
+  const bool rank_fits = use == ALB_WEIGHT_VECTOR ? t->rank == 1 : t->rank == 2;
+  const bool type_fits = t->dtype == ALB_F32 || t->dtype == ALB_F16 || t->dtype == ALB_BF16 ||
+                         (t->dtype == ALB_I8 && use != ALB_WEIGHT_VECTOR && t->scale_blob != ALB_NO_BLOB);
+  if (rank_fits && type_fits) return ALB_OK;
+  return alb_fail(model->diag, ALB_UNSUPPORTED, "tensor \"%.*s\": a weight of rank %zu as %s has no ONNX form here",
+                  ALB_STR_ARGS(t->name), t->rank, alb_dtype_name(t->dtype));
+}
+
+alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_onnx_weight *out) {
+  const alb_tensor t = model->package->graph->tensors->tensors.items[tensor];
+  for (size_t i = 0; i < model->weights.count; i++) {
+    *out = model->weights.items[i];
+    if (out->blob == t.blob && out->use == use) return ALB_OK;
+  }
+  ALB_TRY(check_storable(model, &t, use));
+  *out = (alb_onnx_weight){.dtype = t.dtype, .blob = t.blob, .use = use};
+  out->as_rows = use == ALB_WEIGHT_MATRIX && model->is_table[t.blob];
+  ALB_TRY(store(model, &t, out));
+  if (t.dtype == ALB_I8) ALB_TRY(store_scale(model, &t, &out->scale));
+  make_ready(model, out);
+  return alb_vec_push(&model->weights, *out) ? ALB_OK : alb_fail_memory(model->diag, sizeof *out, "a weight");
+}
+
+alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_onnx_weight *out) {
+  const alb_operand o = node->operands[operand];
+  if (o.kind == ALB_OPERAND_PARAMETER && s->parameters) {
+    *out = s->parameters[o.id];
+    return ALB_OK;
+  }
+  if (o.kind == ALB_OPERAND_PARAMETER && !s->set) {
+    return alb_fail(s->model->diag, ALB_INTERNAL, "a parameter outside of a call");
+  }
+  const uint32_t tensor = o.kind == ALB_OPERAND_PARAMETER ? s->set->tensors[o.id] : o.id;
+  return alb_export_weight(s->model, tensor, alb_operand_use(node, operand), out);
+}
