@@ -58,16 +58,22 @@ typedef struct alb_initializer {
 /* What a weight is for decides how it is stored. */
 typedef enum alb_weight_use {
   ALB_WEIGHT_VECTOR, /* [W] */
-  ALB_WEIGHT_MATRIX, /* stored [in,out]; [out,in] when the same blob is a table too */
-  ALB_WEIGHT_TABLE   /* stored [rows,width] */
+  ALB_WEIGHT_MATRIX, /* [in,out], or [out,in] (export_weights.c) */
+  ALB_WEIGHT_TABLE   /* [rows,width] */
 } alb_weight_use;
+
+/* What the nodes of all functions, calls counted each, do with a blob. */
+typedef struct alb_blob_use {
+  bool is_table;
+  uint32_t products;
+} alb_blob_use;
 
 /* A weight as nodes see it. A float matrix or vector is ready to use; a table is as it is stored. */
 typedef struct alb_onnx_weight {
   const char *name;
   const char *scale; /* of int8: a table's rows, a matrix' outputs; NULL: name is ready to use */
   alb_dtype dtype;   /* of what `name` is */
-  bool as_rows;      /* a matrix stored as [out,in] */
+  bool as_rows;      /* a matrix that `name` has as [out,in] */
   uint32_t blob;     /* with `use`: what makes it one weight */
   alb_weight_use use;
 } alb_onnx_weight;
@@ -101,9 +107,9 @@ typedef struct alb_export {
   ALB_VEC(alb_onnx_function *) functions;
   ALB_VEC(alb_onnx_port) inputs;
   ALB_VEC(alb_onnx_port) outputs;
-  const bool *is_table; /* [blobs] some operator takes rows of it */
-  const char *mask;     /* attention_mask as f32 [B,S] */
-  bool failed;          /* memory was not to be had for a name or a node */
+  const alb_blob_use *uses; /* [blobs] */
+  const char *mask;         /* attention_mask as f32 [B,S] */
+  bool failed;              /* memory was not to be had for a name or a node */
 } alb_export;
 
 /* One function of the graph while its nodes are emitted. */
@@ -143,8 +149,8 @@ const char *alb_export_i64s(alb_scope *s, const int64_t *values, size_t count);
 /* ---- weights (export_weights.c) ---- */
 
 alb_weight_use alb_operand_use(const alb_node *node, size_t operand);
-/* Marks the blobs that are tables. */
-alb_status alb_export_find_tables(alb_export *model);
+/* Fills model->uses. */
+alb_status alb_export_find_uses(alb_export *model);
 /* A tensor as a weight of the graph: an initializer, and the node that makes it f32, each once. */
 alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_onnx_weight *out);
 /* The weight behind an operand of a node. */

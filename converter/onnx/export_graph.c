@@ -320,7 +320,7 @@ alb_status alb_export_build(alb_diag *diag, alb_arena *arena, const alb_package 
     return alb_fail(diag, ALB_UNSUPPORTED, "--opset %u is not supported (%d to %d are)", out->options.opset,
                     ALB_ONNX_OPSET_MIN, ALB_ONNX_OPSET_MAX);
   }
-  ALB_TRY(alb_export_find_tables(out));
+  ALB_TRY(alb_export_find_uses(out));
   ALB_TRY(build_encoder(out, &hidden));
   ALB_TRY(build_heads(out, hidden));
   return out->failed ? alb_fail_memory(diag, 1, "ONNX nodes") : ALB_OK;

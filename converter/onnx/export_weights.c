@@ -2,9 +2,13 @@
  *
  *   f32        the initializer itself
  *   f16, bf16  Cast of the initializer, once a weight; a table's rows are cast after Gather
- *   int8       DequantizeLinear of the initializer, once a weight: a matrix that many layers share is
- *              made f32 once a run. In the form "integer" products take the int8 itself. A table's rows
- *              are gathered as int8, with their scales, and multiplied. */
+ *   int8       DequantizeLinear of the initializer, once a weight. A table's rows are gathered as int8, with
+ *              their scales, and multiplied. In the form "integer" products take the int8 itself.
+ *
+ * Matrices are stored [in,out], as MatMul takes them, with two exceptions, stored [out,in] as the source has
+ * them: one that is a table too; and an int8 one of several products. ONNX Runtime repeats a DequantizeLinear
+ * for each of its users: a matrix of 12 layers would be made f32 12 times a run, and held 12 times. A Transpose
+ * between is one user, and becomes part of the products. */
 #include "converter/onnx/export.h"
 
 alb_weight_use alb_operand_use(const alb_node *node, size_t operand) {
@@ -14,33 +18,39 @@ alb_weight_use alb_operand_use(const alb_node *node, size_t operand) {
   return ALB_WEIGHT_VECTOR;
 }
 
-/* Marks what the callee of a call takes as tables. */
-static void mark_called(const alb_graph *graph, const alb_node *call, bool *is_table) {
+static void note_use(const alb_export *model, uint32_t tensor, alb_weight_use use, alb_blob_use *uses) {
+  alb_blob_use *blob = &uses[model->package->graph->tensors->tensors.items[tensor].blob];
+  blob->is_table |= use == ALB_WEIGHT_TABLE;
+  blob->products += use == ALB_WEIGHT_MATRIX;
+}
+
+/* What the callee of a call does with the call's tensors. */
+static void note_call(const alb_export *model, const alb_node *call, alb_blob_use *uses) {
+  const alb_graph *graph = model->package->graph;
   const alb_nodes *nodes = &graph->functions.items[call->callee].nodes;
   for (size_t i = 0; i < nodes->count; i++) {
     const alb_node *node = &nodes->items[i];
     for (size_t k = 0; k < node->operand_count; k++) {
       const alb_operand o = node->operands[k];
-      if (o.kind != ALB_OPERAND_PARAMETER || alb_operand_use(node, k) != ALB_WEIGHT_TABLE) continue;
-      is_table[graph->tensors->tensors.items[graph->sets.items[call->set].tensors[o.id]].blob] = true;
+      if (o.kind != ALB_OPERAND_PARAMETER) continue;
+      note_use(model, graph->sets.items[call->set].tensors[o.id], alb_operand_use(node, k), uses);
     }
   }
 }
 
-alb_status alb_export_find_tables(alb_export *model) {
+alb_status alb_export_find_uses(alb_export *model) {
   const alb_graph *graph = model->package->graph;
-  bool *is_table = ALB_NEW_ARRAY(model->arena, bool, graph->tensors->blobs.count);
-  if (!is_table) return alb_fail_memory(model->diag, graph->tensors->blobs.count, "tables");
-  model->is_table = is_table;
+  alb_blob_use *uses = ALB_NEW_ARRAY(model->arena, alb_blob_use, graph->tensors->blobs.count);
+  if (!uses) return alb_fail_memory(model->diag, graph->tensors->blobs.count * sizeof *uses, "uses of weights");
+  model->uses = uses;
   for (size_t f = 0; f < graph->functions.count; f++) {
     const alb_nodes *nodes = &graph->functions.items[f].nodes;
     for (size_t i = 0; i < nodes->count; i++) {
       const alb_node *node = &nodes->items[i];
-      if (node->op == ALB_OP_CALL) mark_called(graph, node, is_table);
+      if (node->op == ALB_OP_CALL) note_call(model, node, uses);
       for (size_t k = 0; k < node->operand_count; k++) {
         const alb_operand o = node->operands[k];
-        if (o.kind != ALB_OPERAND_TENSOR || alb_operand_use(node, k) != ALB_WEIGHT_TABLE) continue;
-        is_table[graph->tensors->tensors.items[o.id].blob] = true;
+        if (o.kind == ALB_OPERAND_TENSOR) note_use(model, o.id, alb_operand_use(node, k), uses);
       }
     }
   }
@@ -86,15 +96,21 @@ static void make_ready(alb_export *model, alb_onnx_weight *weight) {
   if (weight->dtype != ALB_I8) {
     weight->name = ALB_EMIT_WITH(&s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), weight->name);
   } else if (!model->options.integer) {
-    const int64_t axis = weight->as_rows ? 0 : 1;
-    weight->name = ALB_EMIT_WITH(&s, "DequantizeLinear", ALB_ONNX_INT("axis", axis), weight->name, weight->scale);
+    const alb_onnx_attr axis = ALB_ONNX_INT("axis", weight->as_rows ? 0 : 1);
+    weight->name = ALB_EMIT_WITH(&s, "DequantizeLinear", axis, weight->name, weight->scale);
     weight->scale = NULL;
-  } else {
-    if (weight->as_rows) weight->name = ALB_EMIT(&s, "Transpose", weight->name);
-    weight->as_rows = false;
-    return;
   }
-  weight->dtype = ALB_F32;
+  if (weight->dtype == ALB_I8 && weight->as_rows && (model->options.integer || !model->uses[weight->blob].is_table)) {
+    weight->name = ALB_EMIT(&s, "Transpose", weight->name);
+    weight->as_rows = false;
+  }
+  if (!weight->scale) weight->dtype = ALB_F32;
+}
+
+/* Whether a matrix is stored as [out,in]. */
+static bool is_stored_as_rows(const alb_export *model, const alb_tensor *tensor) {
+  const alb_blob_use *uses = &model->uses[tensor->blob];
+  return uses->is_table || (tensor->dtype == ALB_I8 && !model->options.integer && uses->products > 1);
 }
 
 static alb_status check_storable(alb_export *model, const alb_tensor *t, alb_weight_use use) {
@@ -114,7 +130,7 @@ alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use 
   }
   ALB_TRY(check_storable(model, &t, use));
   *out = (alb_onnx_weight){.dtype = t.dtype, .blob = t.blob, .use = use};
-  out->as_rows = use == ALB_WEIGHT_MATRIX && model->is_table[t.blob];
+  out->as_rows = use == ALB_WEIGHT_MATRIX && is_stored_as_rows(model, &t);
   ALB_TRY(store(model, &t, out));
   if (t.dtype == ALB_I8) ALB_TRY(store_scale(model, &t, &out->scale));
   make_ready(model, out);
