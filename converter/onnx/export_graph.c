@@ -237,7 +237,7 @@ static alb_status make_inputs(alb_scope *s) {
   ALB_TRY(take_input(s, names[0], &s->values[0]));
   ALB_TRY(take_input(s, "attention_mask", &mask));
   if (alb_use_count(s->function, 1)) ALB_TRY(take_input(s, names[1], &s->values[1]));
-  s->values[2] = positions(s, s->values[0]);
+  if (alb_use_count(s->function, 2)) s->values[2] = positions(s, s->values[0]);
   make_masks(s, mask);
   return ALB_OK;
 }
