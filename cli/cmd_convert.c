@@ -45,6 +45,17 @@ static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_c
   return ALB_OK;
 }
 
+/* Options that are about ONNX files mean nothing elsewhere. */
+static alb_status check_onnx_options(alb_diag *diag, const alb_convert_cli *cli, const alb_form *form) {
+  const char *given = cli->opset            ? "--opset"
+                      : cli->onnx_functions ? "--onnx-functions"
+                      : cli->onnx_int8      ? "--onnx-int8"
+                      : cli->onnx_external  ? "--onnx-external"
+                                            : NULL;
+  if (!given || strcmp(form->name, "onnx") == 0) return ALB_OK;
+  return alb_fail(diag, ALB_USAGE, "%s is for ONNX files (OUTPUT.onnx), not for a %s", given, form->what);
+}
+
 static bool same_file(const char *a, const char *b) {
   struct stat x, y;
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
@@ -54,6 +65,7 @@ static bool same_file(const char *a, const char *b) {
 static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli,
                                alb_convert_options *options) {
   ALB_TRY(alb_form_for(diag, cli->output, &options->form));
+  ALB_TRY(check_onnx_options(diag, cli, options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (same_file(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
   if (!cli->force) return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");

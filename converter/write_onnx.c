@@ -14,6 +14,9 @@ static uint64_t count_parameters(const alb_export *model) {
 
 static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_export *model, alb_written *out) {
   alb_export_size size;
+  if (job->options->onnx.integer && job->dtype != ALB_I8) {
+    return alb_fail(diag, ALB_USAGE, "--onnx-int8 integer needs --dtype int8");
+  }
   ALB_TRY(alb_export_build(diag, job->arena, job->package, &job->options->onnx, model));
   ALB_TRY(alb_export_measure(model, job->path, &size));
   out->size = size.file + size.data;
@@ -21,9 +24,10 @@ static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_expo
   out->tensors = out->blobs = model->initializers.count;
   out->parameters = count_parameters(model);
   if (size.data) {
-    ALB_TRY(alb_write_note(diag, out,
-                           alb_arena_printf(job->arena, "%llu bytes of weights are in OUTPUT.data, to be kept beside",
-                                            (unsigned long long)size.data)));
+    ALB_TRY(
+        alb_write_note(diag, out,
+                       alb_arena_printf(job->arena, "%llu bytes of weights go to %s.data, which is to stay beside it",
+                                        (unsigned long long)size.data, job->path ? job->path : "OUTPUT")));
   }
   return job->options->dry_run ? ALB_OK : alb_export_write(model, job->path, job->options->replace);
 }
