@@ -1,5 +1,7 @@
 /* albert-convert SOURCE -o OUTPUT: the options to a conversion, and its report. */
+#include <libgen.h>
 #include <math.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "cli/convert_cli.h"
@@ -61,15 +63,22 @@ static bool same_file(const char *a, const char *b) {
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Whether the output is the source or the folder that the source's file lies in. */
+static bool is_source(const char *source, const char *output) {
+  char *copy = strdup(source);
+  const bool same = same_file(source, output) || (copy && alb_path_is_dir(output) && same_file(dirname(copy), output));
+  free(copy);
+  return same;
+}
+
 /* Everything that can be refused before any work; finds the form. */
 static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli,
                                alb_convert_options *options) {
   ALB_TRY(alb_form_for(diag, cli->output, &options->form));
   ALB_TRY(check_onnx_options(diag, cli, options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
-  if (same_file(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
-  if (!cli->force) return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");
-  return ALB_OK;
+  if (is_source(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
+  return alb_form_check(diag, options->form, cli->output, cli->force);
 }
 
 /* ---- report ---- */

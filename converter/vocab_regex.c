@@ -2,11 +2,11 @@
  * copied, what has another spelling is translated, everything else is refused by name. */
 #include <ctype.h>
 
+#include "converter/regex_words.h"
 #include "converter/vocab_build.h"
 
-/* \w and \s as sets, without brackets. Oniguruma takes the Latin-1 superscripts and fractions for words too. */
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe"
-#define SPACE "\\p{White_Space}"
+#define WORD ALB_REGEX_WORD
+#define SPACE ALB_REGEX_SPACE
 
 /* An escape's letter: what it is outside of brackets and inside; NULL: refused there. */
 static const struct {

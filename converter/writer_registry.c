@@ -1,5 +1,7 @@
 /* Which form of output a name asks for. */
 #include "base/file.h"
+#include "base/output_dir.h"
+#include "converter/hf_config.h"
 #include "converter/writer.h"
 
 static const alb_form forms[] = {
@@ -13,7 +15,6 @@ enum { FORMS = sizeof forms / sizeof forms[0] };
 static const struct {
   const char *ending, *what;
 } absent[] = {
-    {"/", "writing Hugging Face folders"},
     {".gguf", "writing GGUF files"},
 };
 
@@ -34,6 +35,12 @@ alb_status alb_form_for(alb_diag *diag, const char *path, const alb_form **out) 
       return alb_fail(diag, ALB_UNSUPPORTED, "%s is not supported yet", absent[i].what);
   }
   return ALB_OK;
+}
+
+alb_status alb_form_check(alb_diag *diag, const alb_form *form, const char *path, bool replace) {
+  if (strcmp(form->ending, "/") == 0) return alb_output_dir_check(diag, path, replace, alb_hf_owns);
+  if (replace || !alb_path_exists(path)) return ALB_OK;
+  return alb_fail(diag, ALB_EXISTS, "exists already (--force replaces it)");
 }
 
 const alb_form *alb_form_by_name(const char *name) {

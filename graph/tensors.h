@@ -73,11 +73,7 @@ alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, si
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
 
-/* Adds a tensor of `rows` rows of another one (elements, when that is a vector), from row `first` on. A part
- * of a stack is the blob that was stacked; scales go along. Errors: ALB_INTERNAL for rows that are not there. */
-alb_status alb_tensors_rows(alb_diag *diag, alb_tensors *table, alb_str name, uint32_t tensor, uint64_t first,
-                            uint64_t rows, uint32_t *id);
-/* The transpose of a rows x columns blob; that of a transpose is what was transposed. (tensor_rows.c) */
+/* The transpose of a rows x columns blob; that of a transpose is what was transposed. */
 alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
                                uint32_t *out);
 

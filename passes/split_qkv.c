@@ -8,6 +8,7 @@
  *
  * In every function, where the linear has no activation and no other user. Sets of a function that has
  * been split are made anew, each once. Keeps all values. */
+#include "graph/row_slice.h"
 #include "passes/pass.h"
 
 enum { PARTS = 3 };
@@ -52,7 +53,7 @@ static alb_status split_tensor(splitter *s, uint32_t tensor, uint32_t parts[PART
   for (size_t i = 0; i < PARTS; i++) {
     const char *name = part_name(&s->scratch, stacked.name, i);
     if (!name) return alb_fail_memory(s->diag, stacked.name.n, "a name");
-    ALB_TRY(alb_tensors_rows(s->diag, tensors, alb_str_of(name), tensor, i * rows, rows, &parts[i]));
+    ALB_TRY(alb_tensors_slice(s->diag, tensors, alb_str_of(name), tensor, i * rows, rows, &parts[i]));
   }
   return ALB_OK;
 }

@@ -331,7 +331,51 @@ def test_second_reader(case):
     yield f"{len(files)} files", 0, 0, False
 
 
-TESTS = [test_hidden, test_layers, test_pooler, test_logits, test_pool, test_embed_ids, test_embed_text, test_embed_int8,
+def safetensors(folder):
+    """{name: (dtype, shape, bytes)} of a folder's weights; names without the prefix of the encoder, old names of norms new."""
+    out = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        data = path.read_bytes()
+        start = 8 + int.from_bytes(data[:8], "little")
+        for name, entry in json.loads(data[8:start]).items():
+            if name == "__metadata__":
+                continue
+            for old, new in (("bert.", ""), ("albert.", ""), (".gamma", ".weight"), (".beta", ".bias")):
+                name = name.removeprefix(old) if not new else name[:-len(old)] + new if name.endswith(old) else name
+            begin, end = entry["data_offsets"]
+            out[name] = entry["dtype"], entry["shape"], data[start + begin:start + end]
+    return out
+
+
+def test_folders(case):
+    """From the source and from its .alb file to folders: the source's tensors, and from there the same results."""
+    if case.quick and sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 5_000_000:
+        return
+    alb, folders, source = case.convert(), {}, safetensors(case.source)
+    for kind, start in (("source", case.source), ("file", alb)):
+        folders[kind] = case.work / f"{case.name}-folder-{kind}"
+        run([case.build / "albert-convert", "-q", start, "-o", f"{folders[kind]}/"])
+        written = safetensors(folders[kind])
+        lossless = {t for t, _, _ in source.values() if t != "I64"} in ({"F32"}, {"F16"}, {"BF16"})
+        differ = [n for n, t in written.items() if lossless and n in source and t != source[n]]
+        new = [n for n in written if n not in source and not n.endswith("decoder.bias")
+               and "embedding_hidden_mapping_in" not in n]
+        same_layout = json.loads((folders[kind] / "config.json").read_text())["model_type"] == case.config["model_type"]
+        yield f"{kind}: tensors that differ: {differ + new}", len(differ) + len(new) * same_layout, 0, False
+    weights = [(folder / "model.safetensors").read_bytes() for folder in folders.values()]
+    yield "weights written from the file and from the source differ", int(weights[0] != weights[1]), 0, False
+    back = case.work / f"{case.name}-back.alb"
+    run([case.build / "albert-convert", "-q", folders["file"], "-o", back])
+    inputs = [i for i in case.inputs if len(i["input_ids"]) <= 64]
+    hidden = [case.albert_run("hidden", model, "--ids", "--format", "npy", text=id_lines(inputs)) for model in (alb, back)]
+    yield "bits that differ after file, folder, file", int(hidden[0] != hidden[1]), 0, False
+    again = case.work / f"{case.name}-folder-again"
+    run([case.build / "albert-convert", "-q", back, "-o", f"{again}/"])
+    same = (again / "model.safetensors").read_bytes() == weights[0]
+    yield "weights after folder, file, folder differ", int(not same), 0, False
+
+
+TESTS = [test_folders, test_hidden, test_layers, test_pooler, test_logits, test_pool, test_embed_ids, test_embed_text, test_embed_int8,
          test_tokenize, test_fill_mask, test_top1, test_sharing, test_sizes,
          test_modes, test_second_reader]
 
