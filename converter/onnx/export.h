@@ -9,41 +9,41 @@
 #include "converter/convert.h"
 #include "converter/package.h"
 
-enum { ALB_ONNX_OPSET_MIN = 17, ALB_ONNX_OPSET_MAX = 21, ALB_ONNX_IN = 8, ALB_ONNX_OUT = 3, ALB_ONNX_ATTRS = 4 };
+enum { ALB_OUT_OPSET_MIN = 17, ALB_OUT_OPSET_MAX = 21, ALB_OUT_IN = 8, ALB_OUT_OUT = 3, ALB_OUT_ATTRS = 4 };
 
 /* TensorProto.DataType */
-enum { ALB_ONNX_F32 = 1, ALB_ONNX_I8 = 3, ALB_ONNX_I64 = 7, ALB_ONNX_BOOL = 9, ALB_ONNX_F16 = 10, ALB_ONNX_BF16 = 16 };
+enum { ALB_OUT_F32 = 1, ALB_OUT_I8 = 3, ALB_OUT_I64 = 7, ALB_OUT_BOOL = 9, ALB_OUT_F16 = 10, ALB_OUT_BF16 = 16 };
 
 /* An attribute: of its kind, one member is set. */
-typedef struct alb_onnx_attr {
+typedef struct alb_out_attr {
   const char *name;
-  enum { ALB_ONNX_ATTR_INT, ALB_ONNX_ATTR_FLOAT, ALB_ONNX_ATTR_TEXT, ALB_ONNX_ATTR_INTS, ALB_ONNX_ATTR_TENSOR } kind;
+  enum { ALB_OUT_ATTR_INT, ALB_OUT_ATTR_FLOAT, ALB_OUT_ATTR_TEXT, ALB_OUT_ATTR_INTS, ALB_OUT_ATTR_TENSOR } kind;
   int64_t i;
   float f;
   const char *text;
   const int64_t *i64s; /* INTS; TENSOR: [count], or the only one as a scalar; NULL: the scalar f */
   size_t count;
   bool scalar;
-} alb_onnx_attr;
+} alb_out_attr;
 
-#define ALB_ONNX_INT(key, value) ((alb_onnx_attr){.name = (key), .kind = ALB_ONNX_ATTR_INT, .i = (value)})
-#define ALB_ONNX_FLOAT(key, value) ((alb_onnx_attr){.name = (key), .kind = ALB_ONNX_ATTR_FLOAT, .f = (value)})
-#define ALB_ONNX_TEXT(key, value) ((alb_onnx_attr){.name = (key), .kind = ALB_ONNX_ATTR_TEXT, .text = (value)})
+#define ALB_OUT_INT(key, value) ((alb_out_attr){.name = (key), .kind = ALB_OUT_ATTR_INT, .i = (value)})
+#define ALB_OUT_FLOAT(key, value) ((alb_out_attr){.name = (key), .kind = ALB_OUT_ATTR_FLOAT, .f = (value)})
+#define ALB_OUT_TEXT(key, value) ((alb_out_attr){.name = (key), .kind = ALB_OUT_ATTR_TEXT, .text = (value)})
 
 /* All texts are in the export's arena or static. */
-typedef struct alb_onnx_node {
+typedef struct alb_out_node {
   const char *op, *domain; /* domain NULL: the standard one */
   const char **inputs;
   size_t input_count, output_count, attr_count;
-  const char *outputs[ALB_ONNX_OUT];
-  alb_onnx_attr attrs[ALB_ONNX_ATTRS];
-} alb_onnx_node;
+  const char *outputs[ALB_OUT_OUT];
+  alb_out_attr attrs[ALB_OUT_ATTRS];
+} alb_out_node;
 
 /* Where nodes go: the graph, or the body of a local function. */
-typedef struct alb_onnx_block {
-  ALB_VEC(alb_onnx_node) nodes;
+typedef struct alb_out_block {
+  ALB_VEC(alb_out_node) nodes;
   alb_strmap names; /* of all values: none is used twice */
-} alb_onnx_block;
+} alb_out_block;
 
 /* A weight that is stored once. rank 1 or 2. */
 typedef struct alb_initializer {
@@ -69,31 +69,31 @@ typedef struct alb_blob_use {
 } alb_blob_use;
 
 /* A weight as nodes see it. A float matrix or vector is ready to use; a table is as it is stored. */
-typedef struct alb_onnx_weight {
+typedef struct alb_out_weight {
   const char *name;
   const char *scale; /* of int8: a table's rows, a matrix' outputs; NULL: name is ready to use */
   alb_dtype dtype;   /* of what `name` is */
   bool as_rows;      /* a matrix that `name` has as [out,in] */
   uint32_t blob;     /* with `use`: what makes it one weight */
   alb_weight_use use;
-} alb_onnx_weight;
+} alb_out_weight;
 
 /* A local function: a body that calls name. */
-typedef struct alb_onnx_function {
+typedef struct alb_out_function {
   const char *name;
   const char **inputs; /* the callee's inputs, the bias of masks, its parameters, their scales */
   size_t input_count;
   const char *output;
-  alb_onnx_block body;
-} alb_onnx_function;
+  alb_out_block body;
+} alb_out_function;
 
 /* A value of the interface: dims < 0 are batch_size and sequence_length, as -1 and -2. */
-typedef struct alb_onnx_port {
+typedef struct alb_out_port {
   const char *name;
-  int type; /* ALB_ONNX_F32, ALB_ONNX_I64 */
+  int type; /* ALB_OUT_F32, ALB_OUT_I64 */
   size_t rank;
   int64_t dims[3];
-} alb_onnx_port;
+} alb_out_port;
 
 /* Start with alb_export_build; alb_export_free at the end, also after a failure. */
 typedef struct alb_export {
@@ -101,12 +101,12 @@ typedef struct alb_export {
   alb_arena *arena; /* borrowed */
   const alb_package *package;
   alb_onnx_options options; /* with the defaults filled in */
-  alb_onnx_block graph;
+  alb_out_block graph;
   ALB_VEC(alb_initializer) initializers;
-  ALB_VEC(alb_onnx_weight) weights;
-  ALB_VEC(alb_onnx_function *) functions;
-  ALB_VEC(alb_onnx_port) inputs;
-  ALB_VEC(alb_onnx_port) outputs;
+  ALB_VEC(alb_out_weight) weights;
+  ALB_VEC(alb_out_function *) functions;
+  ALB_VEC(alb_out_port) inputs;
+  ALB_VEC(alb_out_port) outputs;
   const alb_blob_use *uses; /* [blobs] */
   const char *mask;         /* attention_mask as f32 [B,S] */
   bool failed;              /* memory was not to be had for a name or a node */
@@ -115,33 +115,33 @@ typedef struct alb_export {
 /* One function of the graph while its nodes are emitted. */
 typedef struct alb_scope {
   alb_export *model;
-  alb_onnx_block *block;
+  alb_out_block *block;
   const alb_function *function;
-  const alb_type *types;             /* of the function's values */
-  const char **values;               /* names, by value id */
-  const alb_set *set;                /* bound tensors, when the body is inlined; else NULL */
-  const alb_onnx_weight *parameters; /* formal ones, in the body of a local function; else NULL */
-  const char *prefix;                /* of names: "layer.3/" */
-  const char *bias;                  /* f32 [B,1,1,S]: 0, or the lowest number for padding */
-  const char *(*quantized)[3];       /* by value id: int8 rows, scale, zero point; NULL: not made yet */
+  const alb_type *types;            /* of the function's values */
+  const char **values;              /* names, by value id */
+  const alb_set *set;               /* bound tensors, when the body is inlined; else NULL */
+  const alb_out_weight *parameters; /* formal ones, in the body of a local function; else NULL */
+  const char *prefix;               /* of names: "layer.3/" */
+  const char *bias;                 /* f32 [B,1,1,S]: 0, or the lowest number for padding */
+  const char *(*quantized)[3];      /* by value id: int8 rows, scale, zero point; NULL: not made yet */
 } alb_scope;
 
 /* ---- names and nodes (export_nodes.c). Failures for lack of memory stay in model->failed. ---- */
 
 /* A name nobody has in the block: `text`, cleaned, or with a number behind it. */
-const char *alb_export_name(alb_export *model, alb_onnx_block *block, alb_str text);
+const char *alb_export_name(alb_export *model, alb_out_block *block, alb_str text);
 /* Appends a node with `outputs` results whose names it makes; they go to out. inputs ends with NULL. */
-void alb_export_node(alb_scope *s, const char *op, const char *const *inputs, const alb_onnx_attr *attrs,
+void alb_export_node(alb_scope *s, const char *op, const char *const *inputs, const alb_out_attr *attrs,
                      size_t attr_count, size_t outputs, const char **out);
 /* The same with one result and up to one attribute (attr.name NULL: none). */
-const char *alb_export_op(alb_scope *s, const char *op, alb_onnx_attr attr, const char *const *inputs);
+const char *alb_export_op(alb_scope *s, const char *op, alb_out_attr attr, const char *const *inputs);
 /* Constants, each once in a block. */
 const char *alb_export_f32(alb_scope *s, float value);
 const char *alb_export_i64(alb_scope *s, int64_t value); /* a scalar */
 const char *alb_export_i64s(alb_scope *s, const int64_t *values, size_t count);
 
 #define ALB_EMIT(s, op, ...) \
-  alb_export_op((s), (op), (alb_onnx_attr){.name = NULL}, (const char *const[]){__VA_ARGS__, NULL})
+  alb_export_op((s), (op), (alb_out_attr){.name = NULL}, (const char *const[]){__VA_ARGS__, NULL})
 #define ALB_EMIT_WITH(s, op, attr, ...) alb_export_op((s), (op), (attr), (const char *const[]){__VA_ARGS__, NULL})
 #define ALB_I64S(s, ...) \
   alb_export_i64s((s), (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
@@ -152,9 +152,9 @@ alb_weight_use alb_operand_use(const alb_node *node, size_t operand);
 /* Fills model->uses. */
 alb_status alb_export_find_uses(alb_export *model);
 /* A tensor as a weight of the graph: an initializer, and the node that makes it f32, each once. */
-alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_onnx_weight *out);
+alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_out_weight *out);
 /* The weight behind an operand of a node. */
-alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_onnx_weight *out);
+alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_out_weight *out);
 
 /* ---- operators (export_ops.c) ---- */
 

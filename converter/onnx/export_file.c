@@ -37,7 +37,7 @@ static void put_initializer(layout *l, const alb_initializer *item, uint64_t off
   const bool out = goes_out(l, item);
   *inside = out ? 0 : bytes;
   l->item.bytes.count = 0;
-  alb_wire_initializer(item, bytes, out ? l->location : NULL, offset, &l->item);
+  alb_export_wire_initializer(item, bytes, out ? l->location : NULL, offset, &l->item);
 }
 
 static uint64_t next_offset(uint64_t end) {
@@ -64,13 +64,13 @@ static void lay_out(layout *l, uint64_t *file) {
   alb_export *m = l->model;
   alb_proto nodes = {0}, ports = {0};
   l->head.bytes.count = l->tail.bytes.count = 0;
-  alb_wire_nodes(m, &nodes);
-  alb_wire_ports(m, &ports);
+  alb_export_wire_nodes(m, &nodes);
+  alb_export_wire_ports(m, &ports);
   const uint64_t weights = weights_size(l);
-  alb_wire_head(m, nodes.bytes.count + weights + ports.bytes.count, &l->head);
+  alb_export_wire_head(m, nodes.bytes.count + weights + ports.bytes.count, &l->head);
   alb_proto_append(&l->head, nodes.bytes.items, nodes.bytes.count);
   alb_proto_append(&l->tail, ports.bytes.items, ports.bytes.count);
-  alb_wire_tail(m, &l->tail);
+  alb_export_wire_tail(m, &l->tail);
   m->failed |= nodes.failed || ports.failed || l->head.failed || l->tail.failed || l->item.failed;
   *file = l->head.bytes.count + weights + l->tail.bytes.count;
   alb_proto_free(&nodes);

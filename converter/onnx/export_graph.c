@@ -19,7 +19,7 @@ static const struct {
 
 /* ---- scopes ---- */
 
-static alb_status open_scope(alb_export *model, alb_onnx_block *block, uint32_t function, alb_scope *s) {
+static alb_status open_scope(alb_export *model, alb_out_block *block, uint32_t function, alb_scope *s) {
   const alb_graph *graph = model->package->graph;
   *s = (alb_scope){.model = model, .block = block, .function = &graph->functions.items[function], .prefix = ""};
   const size_t values = s->function->input_count + s->function->nodes.count;
@@ -82,15 +82,15 @@ static bool stands_alone(const alb_function *function) {
   return true;
 }
 
-static void add_input(alb_export *model, alb_onnx_function *f, const char *name) {
+static void add_input(alb_export *model, alb_out_function *f, const char *name) {
   f->inputs[f->input_count++] = alb_export_name(model, &f->body, alb_str_of(name));
 }
 
 /* The formal parameters: what a call gives for each, under names of the body. */
-static alb_status name_parameters(alb_scope *s, alb_onnx_function *f, const alb_onnx_weight *bound) {
+static alb_status name_parameters(alb_scope *s, alb_out_function *f, const alb_out_weight *bound) {
   alb_export *model = s->model;
   const size_t count = s->function->parameter_count;
-  alb_onnx_weight *formal = ALB_NEW_ARRAY(model->arena, alb_onnx_weight, count);
+  alb_out_weight *formal = ALB_NEW_ARRAY(model->arena, alb_out_weight, count);
   if (!formal) return alb_fail_memory(model->diag, count * sizeof *formal, "parameters");
   for (size_t p = 0; p < count; p++) {
     formal[p] = bound[p];
@@ -105,8 +105,7 @@ static alb_status name_parameters(alb_scope *s, alb_onnx_function *f, const alb_
   return ALB_OK;
 }
 
-static alb_status build_function(alb_export *model, uint32_t callee, const alb_onnx_weight *bound,
-                                 alb_onnx_function *f) {
+static alb_status build_function(alb_export *model, uint32_t callee, const alb_out_weight *bound, alb_out_function *f) {
   alb_scope s;
   ALB_TRY(open_scope(model, &f->body, callee, &s));
   f->name = s.function->name;
@@ -122,22 +121,22 @@ static alb_status build_function(alb_export *model, uint32_t callee, const alb_o
   return alb_export_body(&s, &f->output);
 }
 
-static alb_status find_function(alb_export *model, uint32_t callee, const alb_onnx_weight *bound,
-                                const alb_onnx_function **out) {
+static alb_status find_function(alb_export *model, uint32_t callee, const alb_out_weight *bound,
+                                const alb_out_function **out) {
   const char *name = model->package->graph->functions.items[callee].name;
   for (size_t i = 0; i < model->functions.count; i++) {
     *out = model->functions.items[i];
     if (strcmp((*out)->name, name) == 0) return ALB_OK;
   }
-  alb_onnx_function *f = ALB_NEW(model->arena, alb_onnx_function);
+  alb_out_function *f = ALB_NEW(model->arena, alb_out_function);
   if (!f || !alb_vec_push(&model->functions, f)) return alb_fail_memory(model->diag, sizeof *f, "a local function");
   *out = f;
   return build_function(model, callee, bound, f);
 }
 
 /* One node: the operands, the bias, the weights of the call's set and their scales. */
-static alb_status call_function(alb_scope *s, const alb_node *node, const alb_onnx_weight *bound, const char **out) {
-  const alb_onnx_function *f = NULL;
+static alb_status call_function(alb_scope *s, const alb_node *node, const alb_out_weight *bound, const char **out) {
+  const alb_out_function *f = NULL;
   ALB_TRY(find_function(s->model, node->callee, bound, &f));
   const alb_function *callee = &s->model->package->graph->functions.items[node->callee];
   const char **inputs = ALB_NEW_ARRAY(s->model->arena, const char *, f->input_count + 1);
@@ -155,10 +154,10 @@ static alb_status call_function(alb_scope *s, const alb_node *node, const alb_on
   return ALB_OK;
 }
 
-static alb_status bind_call(alb_scope *s, const alb_node *node, alb_onnx_weight **out) {
+static alb_status bind_call(alb_scope *s, const alb_node *node, alb_out_weight **out) {
   const alb_graph *graph = s->model->package->graph;
   const alb_function *callee = &graph->functions.items[node->callee];
-  alb_onnx_weight *bound = *out = ALB_NEW_ARRAY(s->model->arena, alb_onnx_weight, callee->parameter_count);
+  alb_out_weight *bound = *out = ALB_NEW_ARRAY(s->model->arena, alb_out_weight, callee->parameter_count);
   if (!bound) return alb_fail_memory(s->model->diag, callee->parameter_count * sizeof *bound, "a call");
   for (uint32_t p = 0; p < callee->parameter_count; p++) {
     alb_weight_use use;
@@ -169,7 +168,7 @@ static alb_status bind_call(alb_scope *s, const alb_node *node, alb_onnx_weight 
 }
 
 /* A set that stores a matrix as a table too is not like the others. */
-static bool plain_weights(const alb_onnx_weight *bound, size_t count) {
+static bool plain_weights(const alb_out_weight *bound, size_t count) {
   for (size_t p = 0; p < count; p++) {
     if (bound[p].as_rows) return false;
   }
@@ -189,7 +188,7 @@ static alb_status inline_call(alb_scope *s, const alb_node *node, const char **o
 alb_status alb_export_call(alb_scope *s, const alb_node *node, const char **out) {
   const alb_function *callee = &s->model->package->graph->functions.items[node->callee];
   if (s->model->options.functions && stands_alone(callee)) {
-    alb_onnx_weight *bound;
+    alb_out_weight *bound;
     ALB_TRY(bind_call(s, node, &bound));
     if (plain_weights(bound, callee->parameter_count)) return call_function(s, node, bound, out);
   }
@@ -198,20 +197,20 @@ alb_status alb_export_call(alb_scope *s, const alb_node *node, const char **out)
 
 /* ---- inputs ---- */
 
-static alb_status add_port(alb_export *model, bool output, alb_onnx_port port) {
+static alb_status add_port(alb_export *model, bool output, alb_out_port port) {
   const bool done = output ? alb_vec_push(&model->outputs, port) : alb_vec_push(&model->inputs, port);
   return done ? ALB_OK : alb_fail_memory(model->diag, sizeof port, "an input");
 }
 
 static alb_status take_input(alb_scope *s, const char *name, const char **out) {
   *out = alb_export_name(s->model, s->block, alb_str_of(name));
-  return add_port(s->model, false, (alb_onnx_port){*out, ALB_ONNX_I64, 2, {-1, -2}});
+  return add_port(s->model, false, (alb_out_port){*out, ALB_OUT_I64, 2, {-1, -2}});
 }
 
 /* offset, offset + 1 ... for the tokens of a sequence: [1,S] */
 static const char *positions(alb_scope *s, const char *ids) {
   const int64_t offset = s->model->package->config->position_offset;
-  const alb_onnx_attr attrs[] = {ALB_ONNX_INT("start", 1), ALB_ONNX_INT("end", 2)};
+  const alb_out_attr attrs[] = {ALB_OUT_INT("start", 1), ALB_OUT_INT("end", 2)};
   const char *length, *begin = alb_export_i64(s, offset);
   alb_export_node(s, "Shape", (const char *const[]){ids, NULL}, attrs, 2, 1, &length);
   const char *end = ALB_EMIT(s, "Squeeze", length, ALB_I64S(s, 0));
@@ -221,7 +220,7 @@ static const char *positions(alb_scope *s, const char *ids) {
 
 /* The mask as f32, and what attention adds to scores: 0 for a token, the lowest number for padding. */
 static void make_masks(alb_scope *s, const char *attention_mask) {
-  s->model->mask = ALB_EMIT_WITH(s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), attention_mask);
+  s->model->mask = ALB_EMIT_WITH(s, "Cast", ALB_OUT_INT("to", ALB_OUT_F32), attention_mask);
   const char *padding = ALB_EMIT(s, "Sub", alb_export_f32(s, 1), s->model->mask);
   const char *bias = ALB_EMIT(s, "Mul", padding, alb_export_f32(s, -FLT_MAX));
   s->bias = ALB_EMIT(s, "Unsqueeze", bias, ALB_I64S(s, 1, 2));
@@ -255,7 +254,7 @@ static bool is_output(const alb_export *model, const char *value) {
 static bool rename_value(alb_export *model, const char *from, const char *to) {
   bool made = false;
   for (size_t i = 0; i < model->graph.nodes.count; i++) {
-    alb_onnx_node *node = &model->graph.nodes.items[i];
+    alb_out_node *node = &model->graph.nodes.items[i];
     for (size_t k = 0; k < node->output_count; k++) {
       if (strcmp(node->outputs[k], from) != 0) continue;
       node->outputs[k] = to;
@@ -278,8 +277,8 @@ static alb_status add_output(alb_scope *s, const char *output, const char *value
     return alb_fail(model->diag, ALB_UNSUPPORTED, "output \"%s\" is an input as it is", output);
   }
   if (renamed) *renamed = name;
-  if (per_token) return add_port(model, true, (alb_onnx_port){name, ALB_ONNX_F32, 3, {-1, -2, type->dims[1]}});
-  return add_port(model, true, (alb_onnx_port){name, ALB_ONNX_F32, 2, {-1, type->dims[1]}});
+  if (per_token) return add_port(model, true, (alb_out_port){name, ALB_OUT_F32, 3, {-1, -2, type->dims[1]}});
+  return add_port(model, true, (alb_out_port){name, ALB_OUT_F32, 2, {-1, type->dims[1]}});
 }
 
 static alb_status build_heads(alb_export *model, const char *hidden) {
@@ -315,10 +314,10 @@ alb_status alb_export_build(alb_diag *diag, alb_arena *arena, const alb_package 
                             const alb_onnx_options *options, alb_export *out) {
   const char *hidden = NULL;
   *out = (alb_export){.diag = diag, .arena = arena, .package = package, .options = *options};
-  if (!out->options.opset) out->options.opset = ALB_ONNX_OPSET_MIN;
-  if (out->options.opset < ALB_ONNX_OPSET_MIN || out->options.opset > ALB_ONNX_OPSET_MAX) {
+  if (!out->options.opset) out->options.opset = ALB_OUT_OPSET_MIN;
+  if (out->options.opset < ALB_OUT_OPSET_MIN || out->options.opset > ALB_OUT_OPSET_MAX) {
     return alb_fail(diag, ALB_UNSUPPORTED, "--opset %u is not supported (%d to %d are)", out->options.opset,
-                    ALB_ONNX_OPSET_MIN, ALB_ONNX_OPSET_MAX);
+                    ALB_OUT_OPSET_MIN, ALB_OUT_OPSET_MAX);
   }
   ALB_TRY(alb_export_find_uses(out));
   ALB_TRY(build_encoder(out, &hidden));
@@ -326,7 +325,7 @@ alb_status alb_export_build(alb_diag *diag, alb_arena *arena, const alb_package 
   return out->failed ? alb_fail_memory(diag, 1, "ONNX nodes") : ALB_OK;
 }
 
-static void free_block(alb_onnx_block *block) {
+static void free_block(alb_out_block *block) {
   alb_vec_free(&block->nodes);
   alb_strmap_free(&block->names);
 }

@@ -13,7 +13,7 @@ static char *clean(alb_arena *arena, alb_str text) {
   return copy && !*copy ? alb_arena_strdup(arena, ALB_STR("_")) : copy;
 }
 
-const char *alb_export_name(alb_export *model, alb_onnx_block *block, alb_str text) {
+const char *alb_export_name(alb_export *model, alb_out_block *block, alb_str text) {
   const char *base = clean(model->arena, text), *name = base;
   bool inserted = false;
   for (unsigned n = 2; name; n++) {
@@ -32,10 +32,10 @@ static const char *new_value(alb_scope *s, const char *op) {
   return alb_export_name(s->model, s->block, alb_str_of(text ? text : ""));
 }
 
-void alb_export_node(alb_scope *s, const char *op, const char *const *inputs, const alb_onnx_attr *attrs,
+void alb_export_node(alb_scope *s, const char *op, const char *const *inputs, const alb_out_attr *attrs,
                      size_t attr_count, size_t outputs, const char **out) {
   alb_export *model = s->model;
-  alb_onnx_node node = {.op = op, .attr_count = attr_count, .output_count = outputs};
+  alb_out_node node = {.op = op, .attr_count = attr_count, .output_count = outputs};
   while (inputs[node.input_count]) node.input_count++;
   node.inputs = ALB_NEW_ARRAY(model->arena, const char *, node.input_count);
   if (node.inputs && node.input_count) memcpy(node.inputs, inputs, node.input_count * sizeof *inputs);
@@ -44,17 +44,17 @@ void alb_export_node(alb_scope *s, const char *op, const char *const *inputs, co
   if (!node.inputs || !alb_vec_push(&s->block->nodes, node)) model->failed = true;
 }
 
-const char *alb_export_op(alb_scope *s, const char *op, alb_onnx_attr attr, const char *const *inputs) {
+const char *alb_export_op(alb_scope *s, const char *op, alb_out_attr attr, const char *const *inputs) {
   const char *out;
   alb_export_node(s, op, inputs, &attr, attr.name != NULL, 1, &out);
   return out;
 }
 
 /* A Constant node under a name that says its value; a second one of that name is the first. */
-static const char *constant(alb_scope *s, const char *name, alb_onnx_attr value) {
+static const char *constant(alb_scope *s, const char *name, alb_out_attr value) {
   size_t index;
   bool inserted;
-  alb_onnx_node node = {.op = "Constant", .attr_count = 1, .output_count = 1};
+  alb_out_node node = {.op = "Constant", .attr_count = 1, .output_count = 1};
   node.inputs = ALB_NEW_ARRAY(s->model->arena, const char *, 0);
   if (!name || !node.inputs || !alb_strmap_add(&s->block->names, alb_str_of(name), &index, &inserted)) {
     s->model->failed = true;
@@ -64,13 +64,13 @@ static const char *constant(alb_scope *s, const char *name, alb_onnx_attr value)
   node.outputs[0] = name;
   node.attrs[0] = value;
   node.attrs[0].name = "value";
-  node.attrs[0].kind = ALB_ONNX_ATTR_TENSOR;
+  node.attrs[0].kind = ALB_OUT_ATTR_TENSOR;
   if (!alb_vec_push(&s->block->nodes, node)) s->model->failed = true;
   return name;
 }
 
 const char *alb_export_f32(alb_scope *s, float value) {
-  return constant(s, alb_arena_printf(s->model->arena, "/f32/%.9g", (double)value), (alb_onnx_attr){.f = value});
+  return constant(s, alb_arena_printf(s->model->arena, "/f32/%.9g", (double)value), (alb_out_attr){.f = value});
 }
 
 static const int64_t *copy_i64s(alb_scope *s, const int64_t *values, size_t count) {
@@ -82,7 +82,7 @@ static const int64_t *copy_i64s(alb_scope *s, const int64_t *values, size_t coun
 
 const char *alb_export_i64(alb_scope *s, int64_t value) {
   return constant(s, alb_arena_printf(s->model->arena, "/i64/%lld", (long long)value),
-                  (alb_onnx_attr){.i64s = copy_i64s(s, &value, 1), .count = 1, .scalar = true});
+                  (alb_out_attr){.i64s = copy_i64s(s, &value, 1), .count = 1, .scalar = true});
 }
 
 const char *alb_export_i64s(alb_scope *s, const int64_t *values, size_t count) {
@@ -90,5 +90,5 @@ const char *alb_export_i64s(alb_scope *s, const int64_t *values, size_t count) {
   for (size_t i = 0; name && i < count; i++) {
     name = alb_arena_printf(s->model->arena, "%s/%lld", name, (long long)values[i]);
   }
-  return constant(s, name, (alb_onnx_attr){.i64s = copy_i64s(s, values, count), .count = count});
+  return constant(s, name, (alb_out_attr){.i64s = copy_i64s(s, values, count), .count = count});
 }

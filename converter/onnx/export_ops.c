@@ -24,7 +24,7 @@ static const char *gelu(alb_scope *s, const char *x) {
 
 /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
 static const char *gelu_tanh(alb_scope *s, const char *x) {
-  if (s->model->options.opset >= 20) return ALB_EMIT_WITH(s, "Gelu", ALB_ONNX_TEXT("approximate", "tanh"), x);
+  if (s->model->options.opset >= 20) return ALB_EMIT_WITH(s, "Gelu", ALB_OUT_TEXT("approximate", "tanh"), x);
   const char *cube = ALB_EMIT(s, "Pow", x, alb_export_f32(s, 3));
   const char *bent = ALB_EMIT(s, "Add", x, ALB_EMIT(s, "Mul", cube, alb_export_f32(s, 0.044715f)));
   const char *tanh = ALB_EMIT(s, "Tanh", ALB_EMIT(s, "Mul", bent, alb_export_f32(s, 0.797884561f)));
@@ -71,11 +71,11 @@ static alb_status emit_activation(alb_scope *s, const alb_node *node, const char
 
 /* Rows of a table as f32: [B,S,E]. int8 rows have a scale each. */
 static alb_status gather(alb_scope *s, const alb_node *node, size_t ids, size_t table, const char **out) {
-  alb_onnx_weight weight;
+  alb_out_weight weight;
   ALB_TRY(alb_scope_weight(s, node, table, &weight));
   *out = ALB_EMIT(s, "Gather", weight.name, value(s, node, ids));
   if (weight.dtype == ALB_F32) return ALB_OK;
-  *out = ALB_EMIT_WITH(s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), *out);
+  *out = ALB_EMIT_WITH(s, "Cast", ALB_OUT_INT("to", ALB_OUT_F32), *out);
   if (!weight.scale) return ALB_OK;
   const char *scale = ALB_EMIT(s, "Gather", weight.scale, value(s, node, ids));
   *out = ALB_EMIT(s, "Mul", *out, ALB_EMIT(s, "Unsqueeze", scale, ALB_I64S(s, -1)));
@@ -94,10 +94,10 @@ static alb_status emit_add(alb_scope *s, const alb_node *node, const char **out)
 }
 
 static alb_status norm(alb_scope *s, const alb_node *node, const char *x, size_t gamma, const char **out) {
-  alb_onnx_weight g, b;
+  alb_out_weight g, b;
   ALB_TRY(alb_scope_weight(s, node, gamma, &g));
   ALB_TRY(alb_scope_weight(s, node, gamma + 1, &b));
-  const alb_onnx_attr attrs[] = {ALB_ONNX_INT("axis", -1), ALB_ONNX_FLOAT("epsilon", node->eps)};
+  const alb_out_attr attrs[] = {ALB_OUT_INT("axis", -1), ALB_OUT_FLOAT("epsilon", node->eps)};
   alb_export_node(s, "LayerNormalization", (const char *const[]){x, g.name, b.name, NULL}, attrs, 2, 1, out);
   return ALB_OK;
 }
@@ -131,11 +131,11 @@ static alb_status emit_normalize(alb_scope *s, const alb_node *node, const char 
  * and no tool makes a second copy of it. */
 static const char *multiply_rows(alb_scope *s, const alb_type *x_type, const char *x, const char *w, int64_t outputs) {
   const int64_t width = x_type->dims[1];
-  if (x_type->dims[0] == ALB_DIM_SEQUENCES) return ALB_EMIT_WITH(s, "Gemm", ALB_ONNX_INT("transB", 1), x, w);
+  if (x_type->dims[0] == ALB_DIM_SEQUENCES) return ALB_EMIT_WITH(s, "Gemm", ALB_OUT_INT("transB", 1), x, w);
   const char *flat = ALB_EMIT(s, "Reshape", x, ALB_I64S(s, -1, width));
-  const char *product = ALB_EMIT_WITH(s, "Gemm", ALB_ONNX_INT("transB", 1), flat, w);
-  const char *batch = ALB_EMIT_WITH(s, "Shape", ALB_ONNX_INT("end", 2), x);
-  const char *shape = ALB_EMIT_WITH(s, "Concat", ALB_ONNX_INT("axis", 0), batch, ALB_I64S(s, outputs));
+  const char *product = ALB_EMIT_WITH(s, "Gemm", ALB_OUT_INT("transB", 1), flat, w);
+  const char *batch = ALB_EMIT_WITH(s, "Shape", ALB_OUT_INT("end", 2), x);
+  const char *shape = ALB_EMIT_WITH(s, "Concat", ALB_OUT_INT("axis", 0), batch, ALB_I64S(s, outputs));
   return ALB_EMIT(s, "Reshape", product, shape);
 }
 
@@ -149,15 +149,15 @@ static const char *const *quantize(alb_scope *s, const alb_node *node, size_t op
   return made;
 }
 
-static const char *multiply_integers(alb_scope *s, const alb_node *node, const alb_onnx_weight *weight) {
+static const char *multiply_integers(alb_scope *s, const alb_node *node, const alb_out_weight *weight) {
   const char *const *x = quantize(s, node, 0);
   const char *sum = ALB_EMIT(s, "MatMulInteger", x[0], weight->name, x[2]);
   const char *scale = ALB_EMIT(s, "Mul", x[1], weight->scale);
-  return ALB_EMIT(s, "Mul", ALB_EMIT_WITH(s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), sum), scale);
+  return ALB_EMIT(s, "Mul", ALB_EMIT_WITH(s, "Cast", ALB_OUT_INT("to", ALB_OUT_F32), sum), scale);
 }
 
 static alb_status emit_linear(alb_scope *s, const alb_node *node, const char **out) {
-  alb_onnx_weight weight, bias;
+  alb_out_weight weight, bias;
   ALB_TRY(alb_scope_weight(s, node, 1, &weight));
   const int64_t outputs = s->types[s->function->input_count + (size_t)(node - s->function->nodes.items)].dims[1];
   if (weight.scale) {
@@ -179,7 +179,7 @@ static alb_status emit_linear(alb_scope *s, const alb_node *node, const char **o
 enum { PERM = 4 };
 
 static const char *transpose(alb_scope *s, const char *x, const int64_t perm[PERM]) {
-  const alb_onnx_attr attr = {.name = "perm", .kind = ALB_ONNX_ATTR_INTS, .i64s = perm, .count = PERM};
+  const alb_out_attr attr = {.name = "perm", .kind = ALB_OUT_ATTR_INTS, .i64s = perm, .count = PERM};
   return ALB_EMIT_WITH(s, "Transpose", attr, x);
 }
 
@@ -189,7 +189,7 @@ static void take_qkv(alb_scope *s, const alb_node *node, int64_t width, const ch
     for (size_t i = 0; i < 3; i++) qkv[i] = value(s, node, i);
     return;
   }
-  const alb_onnx_attr axis = ALB_ONNX_INT("axis", -1);
+  const alb_out_attr axis = ALB_OUT_INT("axis", -1);
   const char *const in[] = {value(s, node, 0), ALB_I64S(s, width, width, width), NULL};
   alb_export_node(s, "Split", in, &axis, 1, 3, qkv);
 }
@@ -208,7 +208,7 @@ static alb_status emit_attention(alb_scope *s, const alb_node *node, const char 
   const char *scores = ALB_EMIT(s, "MatMul", qkv[0], qkv[1]);
   scores = ALB_EMIT(s, "Div", scores, alb_export_f32(s, sqrtf((float)width)));
   scores = ALB_EMIT(s, "Add", scores, s->bias);
-  const char *shares = ALB_EMIT_WITH(s, "Softmax", ALB_ONNX_INT("axis", -1), scores);
+  const char *shares = ALB_EMIT_WITH(s, "Softmax", ALB_OUT_INT("axis", -1), scores);
   const char *mixed = transpose(s, ALB_EMIT(s, "MatMul", shares, qkv[2]), heads_first);
   *out = ALB_EMIT(s, "Reshape", mixed, ALB_I64S(s, 0, 0, hidden));
   return ALB_OK;
@@ -221,7 +221,7 @@ static const char *mask_column(alb_scope *s) {
 }
 
 static const char *sum_tokens(alb_scope *s, const char *x) {
-  return ALB_EMIT_WITH(s, "ReduceSum", ALB_ONNX_INT("keepdims", 0), x, ALB_I64S(s, 1));
+  return ALB_EMIT_WITH(s, "ReduceSum", ALB_OUT_INT("keepdims", 0), x, ALB_I64S(s, 1));
 }
 
 static const char *pool_mean(alb_scope *s, const char *x) {
@@ -231,16 +231,16 @@ static const char *pool_mean(alb_scope *s, const char *x) {
 }
 
 static const char *pool_cls(alb_scope *s, const char *x) {
-  return ALB_EMIT_WITH(s, "Gather", ALB_ONNX_INT("axis", 1), x, alb_export_i64(s, 0));
+  return ALB_EMIT_WITH(s, "Gather", ALB_OUT_INT("axis", 1), x, alb_export_i64(s, 0));
 }
 
 /* Axes became an input of ReduceMax with opset 18. */
 static const char *pool_max(alb_scope *s, const char *x) {
   static const int64_t tokens[] = {1};
-  const char *real = ALB_EMIT_WITH(s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_BOOL), mask_column(s));
+  const char *real = ALB_EMIT_WITH(s, "Cast", ALB_OUT_INT("to", ALB_OUT_BOOL), mask_column(s));
   const char *kept = ALB_EMIT(s, "Where", real, x, alb_export_f32(s, -FLT_MAX)), *out;
-  const alb_onnx_attr attrs[] = {ALB_ONNX_INT("keepdims", 0),
-                                 {.name = "axes", .kind = ALB_ONNX_ATTR_INTS, .i64s = tokens, .count = 1}};
+  const alb_out_attr attrs[] = {ALB_OUT_INT("keepdims", 0),
+                                {.name = "axes", .kind = ALB_OUT_ATTR_INTS, .i64s = tokens, .count = 1}};
   const bool as_input = s->model->options.opset >= 18;
   const char *const in[] = {kept, as_input ? ALB_I64S(s, 1) : NULL, NULL};
   alb_export_node(s, "ReduceMax", in, attrs, as_input ? 1 : 2, 1, &out);
@@ -250,9 +250,9 @@ static const char *pool_max(alb_scope *s, const char *x) {
 /* The token with the highest number among the real ones: padding stands at the end. */
 static const char *pool_last(alb_scope *s, const char *x) {
   const char *count = ALB_EMIT(s, "ReduceSum", s->model->mask, ALB_I64S(s, 1));
-  const char *place = ALB_EMIT_WITH(s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_I64), count);
+  const char *place = ALB_EMIT_WITH(s, "Cast", ALB_OUT_INT("to", ALB_OUT_I64), count);
   const char *last = ALB_EMIT(s, "Sub", place, alb_export_i64(s, 1));
-  return ALB_EMIT_WITH(s, "GatherND", ALB_ONNX_INT("batch_dims", 1), x, last);
+  return ALB_EMIT_WITH(s, "GatherND", ALB_OUT_INT("batch_dims", 1), x, last);
 }
 
 static alb_status emit_pool(alb_scope *s, const alb_node *node, const char **out) {

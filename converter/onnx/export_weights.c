@@ -69,7 +69,7 @@ static alb_status add_initializer(alb_export *model, alb_initializer item, alb_s
 }
 
 /* The tensor's own bytes, transposed for a matrix that nobody needs as rows. */
-static alb_status store(alb_export *model, const alb_tensor *tensor, alb_onnx_weight *weight) {
+static alb_status store(alb_export *model, const alb_tensor *tensor, alb_out_weight *weight) {
   alb_initializer item = {.dtype = tensor->dtype, .rank = tensor->rank, .blob = tensor->blob};
   for (size_t i = 0; i < tensor->rank; i++) item.dims[i] = tensor->dims[i];
   if (weight->use == ALB_WEIGHT_MATRIX && !weight->as_rows) {
@@ -90,13 +90,13 @@ static alb_status store_scale(alb_export *model, const alb_tensor *tensor, const
 }
 
 /* What stands between a stored weight and its users. */
-static void make_ready(alb_export *model, alb_onnx_weight *weight) {
+static void make_ready(alb_export *model, alb_out_weight *weight) {
   alb_scope s = {.model = model, .block = &model->graph, .prefix = "weights/"};
   if (weight->use == ALB_WEIGHT_TABLE || weight->dtype == ALB_F32) return;
   if (weight->dtype != ALB_I8) {
-    weight->name = ALB_EMIT_WITH(&s, "Cast", ALB_ONNX_INT("to", ALB_ONNX_F32), weight->name);
+    weight->name = ALB_EMIT_WITH(&s, "Cast", ALB_OUT_INT("to", ALB_OUT_F32), weight->name);
   } else if (!model->options.integer) {
-    const alb_onnx_attr axis = ALB_ONNX_INT("axis", weight->as_rows ? 0 : 1);
+    const alb_out_attr axis = ALB_OUT_INT("axis", weight->as_rows ? 0 : 1);
     weight->name = ALB_EMIT_WITH(&s, "DequantizeLinear", axis, weight->name, weight->scale);
     weight->scale = NULL;
   }
@@ -122,14 +122,14 @@ static alb_status check_storable(alb_export *model, const alb_tensor *t, alb_wei
                   ALB_STR_ARGS(t->name), t->rank, alb_dtype_name(t->dtype));
 }
 
-alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_onnx_weight *out) {
+alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_out_weight *out) {
   const alb_tensor t = model->package->graph->tensors->tensors.items[tensor];
   for (size_t i = 0; i < model->weights.count; i++) {
     *out = model->weights.items[i];
     if (out->blob == t.blob && out->use == use) return ALB_OK;
   }
   ALB_TRY(check_storable(model, &t, use));
-  *out = (alb_onnx_weight){.dtype = t.dtype, .blob = t.blob, .use = use};
+  *out = (alb_out_weight){.dtype = t.dtype, .blob = t.blob, .use = use};
   out->as_rows = use == ALB_WEIGHT_MATRIX && is_stored_as_rows(model, &t);
   ALB_TRY(store(model, &t, out));
   if (t.dtype == ALB_I8) ALB_TRY(store_scale(model, &t, &out->scale));
@@ -137,7 +137,7 @@ alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use 
   return alb_vec_push(&model->weights, *out) ? ALB_OK : alb_fail_memory(model->diag, sizeof *out, "a weight");
 }
 
-alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_onnx_weight *out) {
+alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_out_weight *out) {
   const alb_operand o = node->operands[operand];
   if (o.kind == ALB_OPERAND_PARAMETER && s->parameters) {
     *out = s->parameters[o.id];

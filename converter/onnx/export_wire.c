@@ -31,10 +31,10 @@ enum { TYPE_FLOAT = 1, TYPE_INT = 2, TYPE_STRING = 3, TYPE_TENSOR_ATTR = 4, TYPE
 
 /* ---- nodes ---- */
 
-static void put_scalar_tensor(alb_proto *p, const alb_onnx_attr *attr) {
+static void put_scalar_tensor(alb_proto *p, const alb_out_attr *attr) {
   const size_t tensor = alb_proto_begin(p, ATTR_T);
   if (attr->i64s && !attr->scalar) alb_proto_int(p, TENSOR_DIMS, (int64_t)attr->count);
-  alb_proto_int(p, TENSOR_TYPE, attr->i64s ? ALB_ONNX_I64 : ALB_ONNX_F32);
+  alb_proto_int(p, TENSOR_TYPE, attr->i64s ? ALB_OUT_I64 : ALB_OUT_F32);
   alb_proto_head(p, TENSOR_RAW, attr->i64s ? 8 * attr->count : 4);
   for (size_t i = 0; i < attr->count; i++) {
     uint8_t bytes[8];
@@ -51,26 +51,26 @@ static void put_scalar_tensor(alb_proto *p, const alb_onnx_attr *attr) {
   alb_proto_end(p, tensor);
 }
 
-static void put_attribute(alb_proto *p, const alb_onnx_attr *attr) {
-  static const int types[] = {[ALB_ONNX_ATTR_INT] = TYPE_INT,
-                              [ALB_ONNX_ATTR_FLOAT] = TYPE_FLOAT,
-                              [ALB_ONNX_ATTR_TEXT] = TYPE_STRING,
-                              [ALB_ONNX_ATTR_INTS] = TYPE_INTS,
-                              [ALB_ONNX_ATTR_TENSOR] = TYPE_TENSOR_ATTR};
+static void put_attribute(alb_proto *p, const alb_out_attr *attr) {
+  static const int types[] = {[ALB_OUT_ATTR_INT] = TYPE_INT,
+                              [ALB_OUT_ATTR_FLOAT] = TYPE_FLOAT,
+                              [ALB_OUT_ATTR_TEXT] = TYPE_STRING,
+                              [ALB_OUT_ATTR_INTS] = TYPE_INTS,
+                              [ALB_OUT_ATTR_TENSOR] = TYPE_TENSOR_ATTR};
   const size_t begin = alb_proto_begin(p, NODE_ATTRIBUTE);
   alb_proto_text(p, ATTR_NAME, attr->name);
-  if (attr->kind == ALB_ONNX_ATTR_FLOAT) alb_proto_float(p, ATTR_F, attr->f);
-  if (attr->kind == ALB_ONNX_ATTR_INT) alb_proto_int(p, ATTR_I, attr->i);
-  if (attr->kind == ALB_ONNX_ATTR_TEXT) alb_proto_text(p, ATTR_S, attr->text);
-  if (attr->kind == ALB_ONNX_ATTR_TENSOR) put_scalar_tensor(p, attr);
-  for (size_t i = 0; attr->kind == ALB_ONNX_ATTR_INTS && i < attr->count; i++) {
+  if (attr->kind == ALB_OUT_ATTR_FLOAT) alb_proto_float(p, ATTR_F, attr->f);
+  if (attr->kind == ALB_OUT_ATTR_INT) alb_proto_int(p, ATTR_I, attr->i);
+  if (attr->kind == ALB_OUT_ATTR_TEXT) alb_proto_text(p, ATTR_S, attr->text);
+  if (attr->kind == ALB_OUT_ATTR_TENSOR) put_scalar_tensor(p, attr);
+  for (size_t i = 0; attr->kind == ALB_OUT_ATTR_INTS && i < attr->count; i++) {
     alb_proto_int(p, ATTR_INTS, attr->i64s[i]);
   }
   alb_proto_int(p, ATTR_TYPE, types[attr->kind]);
   alb_proto_end(p, begin);
 }
 
-static void put_node(alb_proto *p, unsigned field, const alb_onnx_node *node) {
+static void put_node(alb_proto *p, unsigned field, const alb_out_node *node) {
   const size_t begin = alb_proto_begin(p, field);
   for (size_t i = 0; i < node->input_count; i++) alb_proto_text(p, NODE_INPUT, node->inputs[i]);
   for (size_t i = 0; i < node->output_count; i++) alb_proto_text(p, NODE_OUTPUT, node->outputs[i]);
@@ -81,13 +81,13 @@ static void put_node(alb_proto *p, unsigned field, const alb_onnx_node *node) {
   alb_proto_end(p, begin);
 }
 
-static void put_nodes(alb_proto *p, unsigned field, const alb_onnx_block *block) {
+static void put_nodes(alb_proto *p, unsigned field, const alb_out_block *block) {
   for (size_t i = 0; i < block->nodes.count; i++) put_node(p, field, &block->nodes.items[i]);
 }
 
 /* ---- what stands around the weights ---- */
 
-static void put_port(alb_proto *p, unsigned field, const alb_onnx_port *port) {
+static void put_port(alb_proto *p, unsigned field, const alb_out_port *port) {
   static const char *const symbols[] = {"", "batch_size", "sequence_length"};
   const size_t value = alb_proto_begin(p, field);
   alb_proto_text(p, VALUE_NAME, port->name);
@@ -120,7 +120,7 @@ static void put_entry(alb_proto *p, unsigned field, const char *key, const char 
   alb_proto_end(p, begin);
 }
 
-static void put_function(alb_proto *p, const alb_onnx_function *f, unsigned opset) {
+static void put_function(alb_proto *p, const alb_out_function *f, unsigned opset) {
   const size_t begin = alb_proto_begin(p, MODEL_FUNCTIONS);
   alb_proto_text(p, FUNCTION_NAME, f->name);
   for (size_t i = 0; i < f->input_count; i++) alb_proto_text(p, FUNCTION_INPUT, f->inputs[i]);
@@ -149,24 +149,24 @@ static int64_t ir_version(unsigned opset) {
 
 /* ---- the parts of a file ---- */
 
-void alb_wire_head(const alb_export *model, uint64_t graph, alb_proto *p) {
+void alb_export_wire_head(const alb_export *model, uint64_t graph, alb_proto *p) {
   alb_proto_int(p, MODEL_IR_VERSION, ir_version(model->options.opset));
   alb_proto_text(p, MODEL_PRODUCER, "albert-convert");
   alb_proto_text(p, MODEL_PRODUCER_VERSION, ALB_VERSION_TEXT);
   alb_proto_head(p, MODEL_GRAPH, graph);
 }
 
-void alb_wire_nodes(const alb_export *model, alb_proto *p) {
+void alb_export_wire_nodes(const alb_export *model, alb_proto *p) {
   put_nodes(p, GRAPH_NODE, &model->graph);
   alb_proto_text(p, GRAPH_NAME, model->package->config->architecture);
 }
 
-void alb_wire_ports(const alb_export *model, alb_proto *p) {
+void alb_export_wire_ports(const alb_export *model, alb_proto *p) {
   for (size_t i = 0; i < model->inputs.count; i++) put_port(p, GRAPH_INPUT, &model->inputs.items[i]);
   for (size_t i = 0; i < model->outputs.count; i++) put_port(p, GRAPH_OUTPUT, &model->outputs.items[i]);
 }
 
-void alb_wire_tail(const alb_export *model, alb_proto *p) {
+void alb_export_wire_tail(const alb_export *model, alb_proto *p) {
   put_opset(p, MODEL_OPSET, "", model->options.opset);
   if (model->functions.count) put_opset(p, MODEL_OPSET, LOCAL_DOMAIN, 1);
   put_metadata(p, model->package);
@@ -176,13 +176,13 @@ void alb_wire_tail(const alb_export *model, alb_proto *p) {
 static int64_t tensor_type(alb_dtype dtype) {
   switch (dtype) {
     case ALB_F16:
-      return ALB_ONNX_F16;
+      return ALB_OUT_F16;
     case ALB_BF16:
-      return ALB_ONNX_BF16;
+      return ALB_OUT_BF16;
     case ALB_I8:
-      return ALB_ONNX_I8;
+      return ALB_OUT_I8;
     default:
-      return ALB_ONNX_F32;
+      return ALB_OUT_F32;
   }
 }
 
@@ -192,8 +192,8 @@ static void put_number_entry(alb_proto *p, const char *key, uint64_t number) {
   put_entry(p, TENSOR_EXTERNAL, key, text);
 }
 
-void alb_wire_initializer(const alb_initializer *item, uint64_t bytes, const char *location, uint64_t offset,
-                          alb_proto *p) {
+void alb_export_wire_initializer(const alb_initializer *item, uint64_t bytes, const char *location, uint64_t offset,
+                                 alb_proto *p) {
   alb_proto tensor = {0};
   for (size_t i = 0; i < item->rank; i++) alb_proto_int(&tensor, TENSOR_DIMS, (int64_t)item->dims[i]);
   alb_proto_int(&tensor, TENSOR_TYPE, tensor_type(item->dtype));

@@ -70,13 +70,13 @@ static alb_status build(fixture *f, alb_onnx_options options) {
   return alb_export_build(&f->diag, &f->arena, &f->package, &options, &f->model);
 }
 
-static size_t count(const alb_onnx_block *block, const char *op) {
+static size_t count(const alb_out_block *block, const char *op) {
   size_t found = 0;
   for (size_t i = 0; i < block->nodes.count; i++) found += strcmp(block->nodes.items[i].op, op) == 0;
   return found;
 }
 
-static const alb_onnx_node *find(const alb_onnx_block *block, const char *op) {
+static const alb_out_node *find(const alb_out_block *block, const char *op) {
   for (size_t i = 0; i < block->nodes.count; i++) {
     if (strcmp(block->nodes.items[i].op, op) == 0) return &block->nodes.items[i];
   }
@@ -84,7 +84,7 @@ static const alb_onnx_node *find(const alb_onnx_block *block, const char *op) {
   return NULL;
 }
 
-static int64_t int_of(const alb_onnx_node *node, const char *attr) {
+static int64_t int_of(const alb_out_node *node, const char *attr) {
   for (size_t i = 0; i < node->attr_count; i++) {
     if (strcmp(node->attrs[i].name, attr) == 0) return node->attrs[i].i;
   }
@@ -99,9 +99,9 @@ static void define(alb_strmap *names, const char *name) {
   if (!inserted) fail_msg("%s is defined twice", name);
 }
 
-static void check_nodes(const alb_onnx_block *block, alb_strmap *names) {
+static void check_nodes(const alb_out_block *block, alb_strmap *names) {
   for (size_t i = 0; i < block->nodes.count; i++) {
-    const alb_onnx_node *node = &block->nodes.items[i];
+    const alb_out_node *node = &block->nodes.items[i];
     for (size_t k = 0; k < node->input_count; k++) {
       if (alb_strmap_find(names, alb_str_of(node->inputs[k])) == ALB_STRMAP_NONE) {
         fail_msg("node %zu, %s: %s is not defined", i, node->op, node->inputs[k]);
@@ -126,7 +126,7 @@ static void check_model(const fixture *f) {
   }
   alb_strmap_free(&names);
   for (size_t i = 0; i < m->functions.count; i++) {
-    const alb_onnx_function *function = m->functions.items[i];
+    const alb_out_function *function = m->functions.items[i];
     alb_strmap inner = {0};
     for (size_t k = 0; k < function->input_count; k++) define(&inner, function->inputs[k]);
     check_nodes(&function->body, &inner);
@@ -256,7 +256,7 @@ static void test_half(void **state) {
 /* All activations and poolings have nodes, in the oldest opset and in the newest. */
 static void test_tables(void **state) {
   (void)state;
-  for (unsigned opset = ALB_ONNX_OPSET_MIN; opset <= ALB_ONNX_OPSET_MAX; opset++) {
+  for (unsigned opset = ALB_OUT_OPSET_MIN; opset <= ALB_OUT_OPSET_MAX; opset++) {
     for (alb_activation a = ALB_ACT_GELU; a < ALB_ACT_COUNT; a++) {
       for (alb_pooling p = ALB_POOL_MEAN; p < ALB_POOL_COUNT; p++) {
         char text[1000];
@@ -344,7 +344,7 @@ static void test_data_in_the_way(void **state) {
 static void test_names(void **state) {
   (void)state;
   fixture *f = open_fixture(model_text);
-  alb_onnx_block block = {0};
+  alb_out_block block = {0};
   alb_export *m = &f->model;
   m->arena = &f->arena;
   static const char *const given[] = {"a",
