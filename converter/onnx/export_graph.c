@@ -4,14 +4,18 @@
 
 #include "converter/onnx/export.h"
 
-/* Heads and the names that tools know their outputs by, one line each. Each takes the encoder's output. */
+/* Heads and the names that tools know their outputs by, one line each. Each takes the encoder's output. With two
+ * names, the two columns of the result are an output each. */
 static const struct {
-  const char *function, *output;
+  const char *function, *outputs[2];
   bool if_stated; /* only when the source says how it pools */
 } heads[] = {
-    {ALB_FN_EMBED, "sentence_embedding", true},
-    {ALB_FN_POOLER, "pooler_output", false},
-    {ALB_FN_MLM, "logits", false},
+    {ALB_FN_EMBED, {"sentence_embedding"}, true},
+    {ALB_FN_POOLER, {"pooler_output"}, false},
+    {ALB_FN_MLM, {"logits"}, false},
+    {"classify", {"logits"}, false},
+    {"ner", {"logits"}, false},
+    {"qa", {"start_logits", "end_logits"}, false},
 };
 
 #define HIDDEN_OUTPUT "last_hidden_state"
@@ -267,18 +271,46 @@ static bool rename_value(alb_export *model, const char *from, const char *to) {
   return made;
 }
 
-static alb_status add_output(alb_scope *s, const char *output, const char *value, const char **renamed) {
+/* Makes a value an output; width 0: of one number for each token or sequence. */
+static alb_status add_output(alb_scope *s, const char *output, const char *value, int64_t width, const char **renamed) {
   alb_export *model = s->model;
-  const alb_type *type = &s->types[s->function->output];
-  const bool per_token = type->dims[0] != ALB_DIM_SEQUENCES;
-  const char *name = alb_export_name(model, s->block, alb_str_of(output));
+  alb_out_port port = {.type = ALB_OUT_F32};
+  port.name = alb_export_name(model, s->block, alb_str_of(output));
   if (is_output(model, value)) value = ALB_EMIT(s, "Identity", value);
-  if (!rename_value(model, value, name)) {
+  if (!rename_value(model, value, port.name)) {
     return alb_fail(model->diag, ALB_UNSUPPORTED, "output \"%s\" is an input as it is", output);
   }
-  if (renamed) *renamed = name;
-  if (per_token) return add_port(model, true, (alb_out_port){name, ALB_OUT_F32, 3, {-1, -2, type->dims[1]}});
-  return add_port(model, true, (alb_out_port){name, ALB_OUT_F32, 2, {-1, type->dims[1]}});
+  if (renamed) *renamed = port.name;
+  port.dims[port.rank++] = -1;
+  if (s->types[s->function->output].dims[0] != ALB_DIM_SEQUENCES) port.dims[port.rank++] = -2;
+  if (width) port.dims[port.rank++] = width;
+  return add_port(model, true, port);
+}
+
+/* [..., 2] as two outputs [...]. */
+static alb_status add_columns(alb_scope *s, const char *const names[2], const char *value) {
+  const alb_out_attr axis = ALB_OUT_INT("axis", -1);
+  const char *columns[2];
+  alb_export_node(s, "Split", (const char *const[]){value, ALB_I64S(s, 1, 1), NULL}, &axis, 1, 2, columns);
+  for (size_t i = 0; i < 2; i++) {
+    ALB_TRY(add_output(s, names[i], ALB_EMIT(s, "Squeeze", columns[i], ALB_I64S(s, -1)), 0, NULL));
+  }
+  return ALB_OK;
+}
+
+static alb_status build_head(alb_export *model, uint32_t function, const char *const names[2], const char *hidden) {
+  alb_scope s;
+  const char *value = NULL;
+  ALB_TRY(open_scope(model, &model->graph, function, &s));
+  const int64_t width = s.types[s.function->output].dims[1];
+  s.prefix = alb_arena_printf(model->arena, "%s/", s.function->name);
+  if (!s.prefix) return alb_fail_memory(model->diag, 1, "a name");
+  s.values[0] = hidden;
+  ALB_TRY(alb_export_body(&s, &value));
+  if (!names[1]) return add_output(&s, names[0], value, width, NULL);
+  if (width == 2) return add_columns(&s, names, value);
+  return alb_fail(model->diag, ALB_UNSUPPORTED, "head \"%s\" of %lld columns, expected 2", s.function->name,
+                  (long long)width);
 }
 
 static alb_status build_heads(alb_export *model, const char *hidden) {
@@ -286,15 +318,8 @@ static alb_status build_heads(alb_export *model, const char *hidden) {
   const bool stated = package->embedding && package->embedding->stated;
   for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
     const uint32_t id = alb_graph_find(package->graph, heads[i].function);
-    alb_scope s;
-    const char *value;
     if (id == ALB_NONE || (heads[i].if_stated && !stated)) continue;
-    ALB_TRY(open_scope(model, &model->graph, id, &s));
-    s.prefix = alb_arena_printf(model->arena, "%s/", heads[i].function);
-    if (!s.prefix) return alb_fail_memory(model->diag, 1, "a name");
-    s.values[0] = hidden;
-    ALB_TRY(alb_export_body(&s, &value));
-    ALB_TRY(add_output(&s, heads[i].output, value, NULL));
+    ALB_TRY(build_head(model, id, heads[i].outputs, hidden));
   }
   return ALB_OK;
 }
@@ -307,7 +332,7 @@ static alb_status build_encoder(alb_export *model, const char **hidden) {
   ALB_TRY(open_scope(model, &model->graph, id, &s));
   ALB_TRY(make_inputs(&s));
   ALB_TRY(alb_export_body(&s, &value));
-  return add_output(&s, HIDDEN_OUTPUT, value, hidden);
+  return add_output(&s, HIDDEN_OUTPUT, value, s.types[s.function->output].dims[1], hidden);
 }
 
 alb_status alb_export_build(alb_diag *diag, alb_arena *arena, const alb_package *package,

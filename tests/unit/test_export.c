@@ -150,6 +150,33 @@ static void test_interface(void **state) {
   close_fixture(f);
 }
 
+/* Question answering: a column for each end of the answer. */
+static void test_two_outputs(void **state) {
+  (void)state;
+  for (int columns = 2; columns <= 3; columns++) {
+    char text[1500];
+    (void)snprintf(
+        text, sizeof text,
+        HEAD
+        "blob 7 f32 %d\ntensor 7 \"span\" f32[%d,8] blob 7\n"
+        "function encoder i32[tokens] i32[tokens] i32[tokens] {\n  %%3 = embedding %%0 @word\n  return %%3\n}\n"
+        "function qa f32[tokens,8] {\n  %%1 = linear %%0 @span\n  return %%1\n}\n",
+        8 * columns, columns);
+    fixture *f = open_fixture(text);
+    if (columns == 3) {
+      assert_refused(&f->diag, build(f, (alb_onnx_options){0}), ALB_UNSUPPORTED, "3 columns");
+    } else {
+      assert_ok(&f->diag, build(f, (alb_onnx_options){0}));
+      check_model(f);
+      assert_int_equal(f->model.outputs.count, 3);
+      assert_string_equal(f->model.outputs.items[1].name, "start_logits");
+      assert_string_equal(f->model.outputs.items[2].name, "end_logits");
+      assert_int_equal(f->model.outputs.items[2].rank, 2);
+    }
+    close_fixture(f);
+  }
+}
+
 /* Unstated pooling is nobody's wish. */
 static void test_embedding_only_if_stated(void **state) {
   (void)state;
@@ -367,6 +394,7 @@ static void test_names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_interface),
+      cmocka_unit_test(test_two_outputs),
       cmocka_unit_test(test_embedding_only_if_stated),
       cmocka_unit_test(test_each_weight_once),
       cmocka_unit_test(test_functions),
