@@ -26,7 +26,6 @@ typedef ALB_VEC(alb_span) spans;
 typedef struct constant {
   alb_str name;
   alb_span tensor; /* its TensorProto */
-  bool is_default; /* of an input that a run may set */
   uint32_t keeper; /* the constant that stands for it; itself when it stays */
 } constant;
 
@@ -36,12 +35,13 @@ typedef struct dedup {
   alb_span file, graph;
   uint64_t ir_version;
   ALB_VEC(constant) constants; /* initializers first */
-  alb_strmap names;            /* of constants: the index is theirs */
-  alb_strmap fixed;            /* names that must stay */
-  alb_strmap inputs;           /* of the graph */
-  alb_strmap keys;             /* contents */
-  ALB_VEC(uint32_t) first;     /* by index of keys: the first constant of that content */
-  spans pieces;                /* of the new file */
+  size_t initializers;
+  alb_strmap names;        /* of constants: the index is theirs */
+  alb_strmap fixed;        /* names that must stay */
+  alb_strmap inputs;       /* of the graph */
+  alb_strmap keys;         /* contents */
+  ALB_VEC(uint32_t) first; /* by index of keys: the first constant of that content */
+  spans pieces;            /* of the new file */
 } dedup;
 
 static alb_status no_memory(const dedup *d) {
@@ -250,6 +250,7 @@ static alb_status scan_graph(dedup *d) {
       if (number == G_OUTPUT) ALB_TRY(take_port(d, w.field.bytes, &d->fixed));
       if (number == G_ANNOTATION) ALB_TRY(fix_annotation(d, w.field.bytes));
     }
+    if (pass == 0) d->initializers = d->constants.count;
   }
   return ALB_OK;
 }
@@ -313,19 +314,25 @@ static alb_status choose(dedup *d, uint32_t number, const alb_onnx_tensor *tenso
   return ALB_OK;
 }
 
+static alb_status choose_one(dedup *d, uint32_t number) {
+  const constant *c = &d->constants.items[number];
+  alb_onnx_tensor tensor;
+  bool known;
+  if (d->ir_version >= FIRST_IR_WITH_DEFAULTS && has(&d->inputs, c->name)) return ALB_OK; /* a run may set it */
+  ALB_TRY(read_tensor(d, c->tensor, &tensor, &known));
+  const alb_status status = known ? choose(d, number, &tensor) : ALB_OK;
+  alb_onnx_tensor_free(&tensor);
+  return status;
+}
+
+/* Initializers that must stay come first, so that others go for them; nodes last: one stands for later ones only. */
 static alb_status choose_all(dedup *d) {
-  for (uint32_t i = 0; i < d->constants.count; i++) {
-    constant *c = &d->constants.items[i];
-    alb_onnx_tensor tensor;
-    bool known;
-    c->is_default = d->ir_version >= FIRST_IR_WITH_DEFAULTS && has(&d->inputs, c->name);
-    if (c->is_default) continue;
-    ALB_TRY(read_tensor(d, c->tensor, &tensor, &known));
-    const alb_status status = known ? choose(d, i, &tensor) : ALB_OK;
-    alb_onnx_tensor_free(&tensor);
-    if (c->tensor.n >= DIRECT) alb_file_release(c->tensor);
-    ALB_TRY(status);
+  for (int fixed = 1; fixed >= 0; fixed--) {
+    for (uint32_t i = 0; i < d->initializers; i++) {
+      if (has(&d->fixed, d->constants.items[i].name) == fixed) ALB_TRY(choose_one(d, i));
+    }
   }
+  for (size_t i = d->initializers; i < d->constants.count; i++) ALB_TRY(choose_one(d, (uint32_t)i));
   return ALB_OK;
 }
 
@@ -446,7 +453,6 @@ static alb_status write_pieces(const dedup *d, alb_output *out, uint8_t *buffer)
     if (direct) {
       ALB_TRY(alb_output_write(d->diag, out, offset, piece.p, piece.n));
       offset += piece.n;
-      alb_file_release(piece);
     } else if (piece.n) {
       memcpy(buffer + held, piece.p, piece.n);
       held += piece.n;
@@ -488,16 +494,21 @@ static void free_dedup(dedup *d) {
   alb_arena_free(&d->arena);
 }
 
+alb_status alb_onnx_dedup_bytes(alb_diag *diag, alb_span bytes, const char *out_path, bool replace,
+                                alb_onnx_dedup_report *report) {
+  dedup d = {.diag = diag, .file = bytes};
+  *report = (alb_onnx_dedup_report){0};
+  alb_status status = run(&d, report);
+  if (status == ALB_OK && out_path) status = write_file(&d, out_path, replace);
+  free_dedup(&d);
+  return status;
+}
+
 alb_status alb_onnx_dedup(alb_diag *diag, const char *in_path, const char *out_path, bool replace,
                           alb_onnx_dedup_report *report) {
   alb_file file = {0};
-  dedup d = {.diag = diag};
-  *report = (alb_onnx_dedup_report){0};
-  alb_status status = alb_file_map(diag, in_path, &file);
-  d.file = file.bytes;
-  if (status == ALB_OK) status = run(&d, report);
-  if (status == ALB_OK && out_path) status = write_file(&d, out_path, replace);
-  free_dedup(&d);
+  ALB_TRY(alb_file_map(diag, in_path, &file));
+  const alb_status status = alb_onnx_dedup_bytes(diag, file.bytes, out_path, replace, report);
   alb_file_unmap(&file);
   return status;
 }

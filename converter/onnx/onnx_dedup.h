@@ -11,11 +11,8 @@
 #ifndef ALB_CONVERTER_ONNX_DEDUP_H
 #define ALB_CONVERTER_ONNX_DEDUP_H
 
+#include "base/span.h"
 #include "base/status.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* Of the main graph: initializers and Constant nodes that hold a tensor. */
 typedef struct alb_onnx_dedup_report {
@@ -23,9 +20,12 @@ typedef struct alb_onnx_dedup_report {
   uint64_t bytes_before, bytes_after; /* of the files */
 } alb_onnx_dedup_report;
 
-/* Reads in_path and writes out_path, whole or not at all; out_path NULL: only the report. Errors: ALB_MALFORMED,
- * ALB_TRUNCATED, ALB_DUPLICATE (two constants of one name), ALB_UNSUPPORTED (external data, training), ALB_EXISTS,
- * ALB_IO, ALB_MEMORY. */
+/* Reads the file's bytes, at any alignment, and writes out_path, whole or not at all; out_path NULL: only the report.
+ * Errors: ALB_MALFORMED, ALB_TRUNCATED, ALB_DUPLICATE (two constants of one name), ALB_UNSUPPORTED (external data,
+ * training), ALB_EXISTS, ALB_IO, ALB_MEMORY. */
+alb_status alb_onnx_dedup_bytes(alb_diag *diag, alb_span bytes, const char *out_path, bool replace,
+                                alb_onnx_dedup_report *report);
+/* The same for a file. */
 alb_status alb_onnx_dedup(alb_diag *diag, const char *in_path, const char *out_path, bool replace,
                           alb_onnx_dedup_report *report);
 
