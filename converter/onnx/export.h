@@ -74,7 +74,7 @@ typedef struct alb_out_weight {
   const char *scale; /* of int8: a table's rows, a matrix' outputs; NULL: name is ready to use */
   alb_dtype dtype;   /* of what `name` is */
   bool as_rows;      /* a matrix that `name` has as [out,in] */
-  uint32_t blob;     /* with `use`: what makes it one weight */
+  uint32_t blob;
   alb_weight_use use;
 } alb_out_weight;
 
@@ -103,7 +103,9 @@ typedef struct alb_export {
   alb_onnx_options options; /* with the defaults filled in */
   alb_out_block graph;
   ALB_VEC(alb_initializer) initializers;
+  alb_strmap initializer_keys; /* blob and shape; the index is the initializer's */
   ALB_VEC(alb_out_weight) weights;
+  alb_strmap weight_keys; /* blobs, use and shape; the index is the weight's */
   ALB_VEC(alb_out_function *) functions;
   ALB_VEC(alb_out_port) inputs;
   ALB_VEC(alb_out_port) outputs;

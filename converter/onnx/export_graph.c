@@ -360,6 +360,8 @@ void alb_export_free(alb_export *model) {
   free_block(&model->graph);
   alb_vec_free(&model->initializers);
   alb_vec_free(&model->weights);
+  alb_strmap_free(&model->initializer_keys);
+  alb_strmap_free(&model->weight_keys);
   alb_vec_free(&model->functions);
   alb_vec_free(&model->inputs);
   alb_vec_free(&model->outputs);

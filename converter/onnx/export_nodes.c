@@ -16,11 +16,11 @@ static char *clean(alb_arena *arena, alb_str text) {
 const char *alb_export_name(alb_export *model, alb_out_block *block, alb_str text) {
   const char *base = clean(model->arena, text), *name = base;
   bool inserted = false;
-  for (unsigned n = 2; name; n++) {
+  for (size_t n = block->names.count; name; n++) { /* names.count grows, so tries are few */
     size_t index;
     if (!alb_strmap_add(&block->names, alb_str_of(name), &index, &inserted)) break;
     if (inserted) return name;
-    name = alb_arena_printf(model->arena, "%s_%u", base, n);
+    name = alb_arena_printf(model->arena, "%s_%zu", base, n);
   }
   model->failed = true;
   return "";

@@ -57,11 +57,20 @@ alb_status alb_export_find_uses(alb_export *model) {
   return ALB_OK;
 }
 
+/* The place of what is known by four numbers; *inserted when it was not known. */
+static alb_status find_key(alb_export *model, alb_strmap *map, const uint64_t key[4], size_t *index, bool *inserted) {
+  const char *copy = alb_arena_strdup(model->arena, (alb_str){(const char *)key, 4 * sizeof *key});
+  if (copy && alb_strmap_add(map, (alb_str){copy, 4 * sizeof *key}, index, inserted)) return ALB_OK;
+  return alb_fail_memory(model->diag, 4 * sizeof *key, "a weight");
+}
+
 static alb_status add_initializer(alb_export *model, alb_initializer item, alb_str name, const char **out) {
-  for (size_t i = 0; i < model->initializers.count; i++) {
-    const alb_initializer *old = &model->initializers.items[i];
-    if (old->blob != item.blob || old->rank != item.rank || old->dims[0] != item.dims[0]) continue;
-    *out = old->name;
+  const uint64_t key[4] = {item.blob, item.rank, item.dims[0]};
+  size_t index;
+  bool inserted;
+  ALB_TRY(find_key(model, &model->initializer_keys, key, &index, &inserted));
+  if (!inserted) {
+    *out = model->initializers.items[index].name;
     return ALB_OK;
   }
   *out = item.name = alb_export_name(model, &model->graph, name);
@@ -122,19 +131,25 @@ static alb_status check_storable(alb_export *model, const alb_tensor *t, alb_wei
                   ALB_STR_ARGS(t->name), t->rank, alb_dtype_name(t->dtype));
 }
 
-alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_out_weight *out) {
-  const alb_tensor t = model->package->graph->tensors->tensors.items[tensor];
-  for (size_t i = 0; i < model->weights.count; i++) {
-    *out = model->weights.items[i];
-    if (out->blob == t.blob && out->use == use) return ALB_OK;
-  }
-  ALB_TRY(check_storable(model, &t, use));
-  *out = (alb_out_weight){.dtype = t.dtype, .blob = t.blob, .use = use};
-  out->as_rows = use == ALB_WEIGHT_MATRIX && is_stored_as_rows(model, &t);
-  ALB_TRY(store(model, &t, out));
-  if (t.dtype == ALB_I8) ALB_TRY(store_scale(model, &t, &out->scale));
+static alb_status make_weight(alb_export *model, const alb_tensor *t, alb_weight_use use, alb_out_weight *out) {
+  ALB_TRY(check_storable(model, t, use));
+  *out = (alb_out_weight){.dtype = t->dtype, .blob = t->blob, .use = use};
+  out->as_rows = use == ALB_WEIGHT_MATRIX && is_stored_as_rows(model, t);
+  ALB_TRY(store(model, t, out));
+  if (t->dtype == ALB_I8) ALB_TRY(store_scale(model, t, &out->scale));
   make_ready(model, out);
   return alb_vec_push(&model->weights, *out) ? ALB_OK : alb_fail_memory(model->diag, sizeof *out, "a weight");
+}
+
+alb_status alb_export_weight(alb_export *model, uint32_t tensor, alb_weight_use use, alb_out_weight *out) {
+  const alb_tensor t = model->package->graph->tensors->tensors.items[tensor];
+  const uint64_t key[4] = {t.blob, t.scale_blob, use, t.rank ? t.dims[0] : 0}; /* equal int8 may differ in scale */
+  size_t index;
+  bool inserted;
+  ALB_TRY(find_key(model, &model->weight_keys, key, &index, &inserted));
+  if (inserted) return make_weight(model, &t, use, out);
+  *out = model->weights.items[index];
+  return ALB_OK;
 }
 
 alb_status alb_scope_weight(alb_scope *s, const alb_node *node, size_t operand, alb_out_weight *out) {

@@ -261,7 +261,8 @@ static alb_status scan_graph(dedup *d) {
 static alb_status read_tensor(const dedup *d, alb_span bytes, alb_onnx_tensor *out, bool *known) {
   alb_diag unsupported = {0};
   *out = (alb_onnx_tensor){0};
-  alb_status status = alb_onnx_tensor_parse(&unsupported, bytes, out);
+  alb_str name;
+  alb_status status = alb_onnx_tensor_parse(&unsupported, bytes, &name, out);
   *known = status == ALB_OK;
   if (status == ALB_UNSUPPORTED || status == ALB_LIMIT) status = ALB_OK;
   if (status != ALB_OK) (void)alb_fail(d->diag, status, "%s", alb_diag_text(&unsupported, status));

@@ -268,6 +268,22 @@ static void test_int8_integer(void **state) {
   close_fixture(f);
 }
 
+/* Equal integers of different scales are different weights, stored once. */
+static void test_int8_of_two_scales(void **state) {
+  (void)state;
+  fixture *f = open_fixture(
+      "blob 0 f32 64\nblob 1 int8 64 = quant 0 as 8x8\nblob 2 f32 8 = scale 0 as 8x8\nblob 3 f32 8\nblob 4 f32 80\n"
+      "tensor 0 \"a\" int8[8,8] blob 1 scale 2\ntensor 1 \"b\" int8[8,8] blob 1 scale 3\n"
+      "tensor 2 \"word\" f32[10,8] blob 4\n"
+      "function encoder i32[tokens] i32[tokens] i32[tokens] {\n  %3 = embedding %0 @word\n"
+      "  %4 = linear %3 @a\n  %5 = linear %4 @b\n  return %5\n}\n");
+  assert_ok(&f->diag, build(f, (alb_onnx_options){0}));
+  check_model(f);
+  assert_int_equal(f->model.initializers.count, 4);
+  assert_int_equal(count(&f->model.graph, "DequantizeLinear"), 2);
+  close_fixture(f);
+}
+
 static void test_half(void **state) {
   (void)state;
   fixture *f = open_fixture(
@@ -382,7 +398,7 @@ static void test_names(void **state) {
                                       "b c",
                                       "b\x01\xff"
                                       "c"};
-  static const char *const expected[] = {"a", "a_2", "a_2_2", "_", "__2", "b_c", "b__c"};
+  static const char *const expected[] = {"a", "a_1", "a_2", "_", "__4", "b_c", "b__c"};
   for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
     assert_string_equal(alb_export_name(m, &block, alb_str_of(given[i])), expected[i]);
   }
@@ -401,6 +417,7 @@ int main(void) {
       cmocka_unit_test(test_functions_that_cannot_be),
       cmocka_unit_test(test_int8),
       cmocka_unit_test(test_int8_integer),
+      cmocka_unit_test(test_int8_of_two_scales),
       cmocka_unit_test(test_half),
       cmocka_unit_test(test_tables),
       cmocka_unit_test(test_refused),
