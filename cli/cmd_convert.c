@@ -74,7 +74,7 @@ static bool is_source(const char *source, const char *output) {
 /* Everything that can be refused before any work; finds the form. */
 static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli,
                                alb_convert_options *options) {
-  ALB_TRY(alb_form_for(diag, cli->output, &options->form));
+  options->form = alb_form_for(cli->output);
   ALB_TRY(check_onnx_options(diag, cli, options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (is_source(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");

@@ -130,7 +130,7 @@ void alb_inspection_json(const alb_inspection *in, FILE *out) {
   alb_json json = {.file = out};
   alb_json_open(&json, '{');
   key_text(&json, "path", in->path);
-  key_text(&json, "form", in->loaded.alb ? "alb" : "safetensors");
+  key_text(&json, "form", in->loaded.alb ? "alb" : in->loaded.source.form);
   json_config(&json, in);
   key_int(&json, "weight_bytes", in->source_bytes);
   key_int(&json, "parameters", in->parameters);

@@ -10,7 +10,7 @@ enum { CONVERT, INSPECT, VALIDATE, COMMAND_COUNT };
 enum { C = 1u << CONVERT, I = 1u << INSPECT, V = 1u << VALIDATE };
 
 static const alb_command commands[COMMAND_COUNT] = {
-    [CONVERT] = {NULL, "SOURCE -o OUTPUT", "Convert a checkpoint into one compact file."},
+    [CONVERT] = {NULL, "SOURCE -o OUTPUT", "Convert a checkpoint into one compact file, or into another form."},
     [INSPECT] = {"inspect", "FILE-OR-DIR", "Say what a checkpoint or an .alb file holds, and what sharing would save."},
     [VALIDATE] = {"validate", "[SOURCE] MODEL", "Prove a file against its source, or against its golden outputs."},
 };
@@ -20,7 +20,8 @@ static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd
 #define FIELD(name) offsetof(alb_convert_cli, name)
 
 static const alb_option options[] = {
-    {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C, "FILE", "the file to write; appears whole or not at all"},
+    {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C, "FILE",
+     "x.alb, x.gguf, or a Hugging Face folder x/; appears whole or not at all"},
     {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C, "none|exact|all|attention|ffn|auto",
      "layers that use one parameter set; default exact (lossless)"},
     {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C, "SPEC", "share within groups: 2, or 0-5,6-11; default one group"},
@@ -40,7 +41,8 @@ static const alb_option options[] = {
      "ONNX output: larger models have their weights beside them; default 2G, the form's limit"},
     {"require-lossless", 0, ALB_OPTION_FLAG, FIELD(require_lossless), C, NULL,
      "refuse to change weights (exit 1, nothing written); default off"},
-    {"compress", 0, ALB_OPTION_FLAG, FIELD(compress), C, NULL, "deflate blobs, for shipping; default off"},
+    {"compress", 0, ALB_OPTION_FLAG, FIELD(compress), C, NULL,
+     "deflate the blobs of an .alb file, for shipping; default off"},
     {"force", 'f', ALB_OPTION_FLAG, FIELD(force), C, NULL, "replace an existing output; default: refuse it"},
     {"dry-run", 0, ALB_OPTION_FLAG, FIELD(dry_run), C, NULL, "do everything but write; default off"},
     {"print-after", 0, ALB_OPTION_TEXT, FIELD(print_after), C, "PASS",

@@ -30,6 +30,9 @@ static const alb_name_pattern patterns[] = {
     {ALB_ROLE_MLM_DECODER_W, "cls.predictions.decoder.weight"},
     {ALB_ROLE_MLM_DECODER_B, "cls.predictions.bias"},
     {ALB_ROLE_MLM_DECODER_B, "cls.predictions.decoder.bias"},
+#define GGUF_NAME(role, pattern) {ALB_ROLE_##role, pattern},
+#include "converter/gguf_names.def"
+#undef GGUF_NAME
 };
 
 static const char *const prefixes[] = {"", "bert.", NULL};

@@ -178,6 +178,7 @@ static void fill_report(const job *c, alb_conversion *out) {
   const alb_tensors *source = loaded->alb ? &loaded->tensors : &loaded->source.tensors;
   out->source_tensors = source->tensors.count;
   for (size_t i = 0; i < source->blobs.count; i++) out->source_bytes += source->blobs.items[i].bytes.n;
+  out->source_bytes -= (uint64_t)loaded->source.widened; /* may be negative: modulo 2^64 it is right */
   out->layers = loaded->spec.config.layers;
 }
 

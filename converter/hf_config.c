@@ -85,12 +85,21 @@ static bool set_eps(json_t *json, float eps) {
   return json_object_set_new(json, "layer_norm_eps", json_real(short_decimal(eps))) == 0;
 }
 
+/* What transformers' class for the model's head is called, behind "Bert" or "Albert". */
+static const char *class_of(const alb_model_spec *spec) {
+  static const struct {
+    alb_role role;
+    const char *name;
+  } heads[] = {{ALB_ROLE_MLM_DENSE_W, "ForMaskedLM"}};
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+    if (spec->global[heads[i].role] != ALB_NO_TENSOR) return heads[i].name;
+  }
+  return "Model";
+}
+
 static bool set_type(json_t *json, const alb_model_spec *spec, const alb_hf_layout *layout) {
-  const bool mlm = spec->global[ALB_ROLE_MLM_DENSE_W] != ALB_NO_TENSOR;
-  const char *class = layout->albert ? mlm ? "AlbertForMaskedLM" : "AlbertModel"
-                      : mlm          ? "BertForMaskedLM"
-                                     : "BertModel";
-  return json_object_set_new(json, "architectures", json_pack("[s]", class)) == 0 &&
+  json_t *classes = json_pack("[s+]", layout->albert ? "Albert" : "Bert", class_of(spec));
+  return json_object_set_new(json, "architectures", classes) == 0 &&
          json_object_set_new(json, "model_type", json_string(layout->arch->name)) == 0;
 }
 

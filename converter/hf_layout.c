@@ -10,7 +10,8 @@ typedef struct chooser {
   alb_diag *diag;
   alb_arena *arena;
   const alb_model_spec *spec;
-  uint32_t *set_of; /* [layers]: number of the layer's parameter set, by first use */
+  const alb_arch *names; /* asked for; NULL: those of transformers */
+  uint32_t *set_of;      /* [layers]: number of the layer's parameter set, by first use */
   uint32_t sets;
   alb_hf_layout *out;
 } chooser;
@@ -110,12 +111,17 @@ static alb_status choose(chooser *c) {
   ALB_TRY(number_sets(c));
   ALB_TRY(needs_albert(c, &needed));
   const bool grouped = find_groups(c, &out->groups, &out->inner);
-  out->albert = needed || (grouped && c->sets < layers);
+  out->albert = needed || (grouped && c->sets < layers && !c->names);
+  if (needed && c->names) {
+    return alb_fail(c->diag, ALB_UNSUPPORTED,
+                    "this form has no place for an ALBERT's embeddings: they are %u wide and projected to %u",
+                    c->spec->config.embedding, c->spec->config.hidden);
+  }
   if (!grouped || !out->albert) {
     out->groups = layers;
     out->inner = 1;
   }
-  out->arch = out->albert ? &alb_arch_albert : &alb_arch_bert;
+  out->arch = c->names ? c->names : out->albert ? &alb_arch_albert : &alb_arch_bert;
   out->stated_layers = layers / out->inner;
   out->identity = out->albert && c->spec->global[ALB_ROLE_PROJECTION_W] == ALB_NO_TENSOR;
   return ALB_OK;
@@ -149,8 +155,16 @@ static const char *name_of(const chooser *c, const char *p, const char *prefix, 
   return name;
 }
 
+/* Heads stand beside the encoder, without its prefix; a model without heads has none. */
+static bool is_head(alb_role role) {
+  return alb_role_info(role)->block > ALB_BLOCK_POOLER;
+}
+
 static const char *prefix_of(const chooser *c, alb_role role) {
-  if (c->spec->global[ALB_ROLE_MLM_DENSE_W] == ALB_NO_TENSOR || alb_role_info(role)->block == ALB_BLOCK_MLM) return "";
+  bool heads = false;
+  for (int r = 0; r < ALB_ROLE_COUNT; r++)
+    heads = heads || (is_head((alb_role)r) && c->spec->global[r] != ALB_NO_TENSOR);
+  if (c->names || !heads || is_head(role)) return "";
   return c->out->albert ? "albert." : "bert.";
 }
 
@@ -191,6 +205,8 @@ static alb_status add_globals(chooser *c) {
     const alb_role role = (alb_role)r;
     if (alb_role_info(role)->scope != ALB_SCOPE_GLOBAL || is_left_out(c, role)) continue;
     if (!pattern_of(c->out->arch, role, false)) {
+      c->out->headless = true;
+      if (c->names) continue;
       return alb_fail(c->diag, ALB_UNSUPPORTED, "%s layout has no place for %s", c->out->arch->name,
                       alb_role_info(role)->name);
     }
@@ -202,7 +218,7 @@ static alb_status add_globals(chooser *c) {
 /* The bias of a decoder that is not tied stands under a second name as well, which transformers ties else. */
 static alb_status add_untied(chooser *c) {
   const alb_role role = ALB_ROLE_MLM_DECODER_B;
-  if (c->out->tied || c->spec->global[role] == ALB_NO_TENSOR) return ALB_OK;
+  if (c->out->tied || c->names || c->spec->global[role] == ALB_NO_TENSOR) return ALB_OK;
   ALB_TRY(add(c, role, 0, c->spec->global[role], ALB_ST_ZEROS));
   alb_st_item *item = &c->out->items[c->out->count - 1];
   item->name = name_of(c, pattern_of(c->out->arch, role, true), "", 0);
@@ -279,9 +295,11 @@ static alb_status note_repeated(chooser *c, size_t first) {
   return ALB_OK;
 }
 
-alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_model_spec *spec, alb_hf_layout *out) {
-  chooser c = {.diag = diag, .arena = arena, .spec = spec, .out = out};
+alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_model_spec *spec, const alb_arch *names,
+                                alb_hf_layout *out) {
+  chooser c = {.diag = diag, .arena = arena, .spec = spec, .names = names, .out = out};
   *out = (alb_hf_layout){0};
+  if (!spec->config.layers) return alb_fail(diag, ALB_UNSUPPORTED, "an encoder without layers");
   if (spec->config.position_offset) return alb_fail(diag, ALB_UNSUPPORTED, "positions that do not begin at 0");
   ALB_TRY(choose(&c));
   ALB_TRY(check_tied(&c));

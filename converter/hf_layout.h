@@ -16,6 +16,7 @@ typedef struct alb_hf_layout {
   bool tied;                             /* the decoder of the MLM head is the word embeddings, stored once */
   bool repeated;                         /* layers share tensors that the layout stores more than once */
   bool same_matrices;                    /* all layers share all matrices, but not their biases and norms */
+  bool headless;                         /* heads of the model are left out: there are no names for them */
   bool dequantized;                      /* int8 weights are stored multiplied out */
   alb_dtype dtype;                       /* of matrices and tables in the file */
   alb_dtype narrowest;                   /* of all tensors: dtype, or f32 where vectors need it */
@@ -23,7 +24,9 @@ typedef struct alb_hf_layout {
   size_t count;
 } alb_hf_layout;
 
-/* Chooses the layout and lists its tensors, which belong to spec->tensors. */
-alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_model_spec *spec, alb_hf_layout *out);
+/* Chooses the layout and lists its tensors, which belong to spec->tensors. With `names` it is a BERT's with these
+ * names, roles without a name are left out, and ALB_UNSUPPORTED says why a model is no BERT. */
+alb_status alb_hf_layout_choose(alb_diag *diag, alb_arena *arena, const alb_model_spec *spec, const alb_arch *names,
+                                alb_hf_layout *out);
 
 #endif

@@ -76,7 +76,7 @@ static alb_status copy_own(alb_diag *diag, const alb_write_job *job, const alb_h
 }
 
 static bool has_own(const alb_write_job *job) {
-  if (job->loaded->alb || !job->loaded->source.folder) return false;
+  if (job->loaded->alb || job->loaded->source.made || !job->loaded->source.folder) return false;
   for (size_t i = 0; i < MAIN_NAMES; i++) {
     const char *path = alb_arena_printf(job->arena, "%s/%s", job->loaded->source.folder, names[i]);
     if (path && alb_path_exists(path)) return true;

@@ -35,7 +35,6 @@ static const struct {
     {MAGIC("PK\x05\x06"), ALB_MALFORMED, "looks like an empty zip archive"},
     {MAGIC("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"), ALB_UNSUPPORTED,
      "looks like a PyTorch file of before version 1.6: not supported yet"},
-    {MAGIC("GGUF"), ALB_UNSUPPORTED, "looks like GGUF: not supported yet"},
     {MAGIC("\x89HDF\r\n\x1a\n"), ALB_UNSUPPORTED, "looks like HDF5 (Keras): not supported"},
     {MAGIC("\x1f\x8b"), ALB_UNSUPPORTED, "looks like gzip: decompress it first"},
     {MAGIC("BZh"), ALB_UNSUPPORTED, "looks like bzip2: decompress it first"},
@@ -104,7 +103,8 @@ alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_fil
     ALB_TRY(name_form(diag, head, file->bytes));
     reader = find_reader(head, ALB_PROBE_MAYBE);
   }
+  if (reader) source->form = reader->name;
   if (reader) return reader->read(diag, source, file);
-  if (head.n >= SMALLEST) return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors)");
+  if (head.n >= SMALLEST) return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, GGUF)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

@@ -3,16 +3,17 @@
 
 #include <libgen.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "converter/json_strict.h"
 #include "converter/reader.h"
 #include "converter/shards.h"
 
 /* Where the weights of a folder are looked for, in this order. */
-static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json",
+static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "model.gguf",
                                            /* not read yet, but named by what is in them: */
                                            "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx",
-                                           "onnx/model.onnx", "tf_model.h5", "model.gguf", "model.ckpt.index",
+                                           "onnx/model.onnx", "tf_model.h5", "model.ckpt.index",
                                            "bert_model.ckpt.index", "saved_model.pb"};
 
 /* A relative name whose parts never lead upwards. */
@@ -65,7 +66,8 @@ alb_status alb_source_extra(alb_diag *diag, alb_source *source, const char *name
 
 alb_status alb_source_json(alb_diag *diag, alb_source *source, const char *name, json_t **json) {
   const alb_source_file *file;
-  *json = NULL;
+  *json = json_incref(json_object_get(source->made, name));
+  if (*json) return ALB_OK;
   ALB_TRY(alb_source_extra(diag, source, name, &file));
   if (!file) return ALB_OK;
   const alb_status status = alb_json_load(diag, file->file.bytes, json);
@@ -106,7 +108,7 @@ static alb_status read_folder(alb_diag *diag, alb_source *source) {
     if (alb_path_exists(path)) return read_file(diag, source, weight_files[i]);
   }
   return alb_fail(diag, ALB_IO,
-                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json)");
+                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, model.gguf)");
 }
 
 /* Splits a file's path into folder and name. */
@@ -135,10 +137,25 @@ alb_status alb_source_open(alb_diag *diag, const char *path, alb_source *out) {
   return alb_source_json(diag, out, "config.json", &out->config);
 }
 
+/* A shared mapping, not a private one: pages that are given back are there again when they are looked at. */
+alb_status alb_source_room(alb_diag *diag, alb_source *source, size_t n, void **out) {
+  const size_t size = n ? n : 1;
+  *out = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (*out == MAP_FAILED) return alb_fail_memory(diag, n, "a tensor");
+  if (alb_vec_push(&source->rooms, (alb_span){*out, size})) return ALB_OK;
+  (void)munmap(*out, size);
+  return alb_fail_memory(diag, sizeof(alb_span), "a tensor");
+}
+
 void alb_source_free(alb_source *source) {
   for (size_t i = 0; i < source->files.count; i++) alb_file_unmap(&source->files.items[i].file);
   alb_vec_free(&source->files);
+  for (size_t i = 0; i < source->rooms.count; i++) {
+    (void)munmap((void *)(uintptr_t)source->rooms.items[i].p, source->rooms.items[i].n);
+  }
+  alb_vec_free(&source->rooms);
   alb_tensors_free(&source->tensors);
+  json_decref(source->made);
   if (source->config) json_decref(source->config);
   alb_arena_free(&source->arena);
 }

@@ -18,9 +18,14 @@ typedef struct alb_source_file {
 typedef struct alb_source {
   alb_arena arena;
   const char *folder; /* where the files lie, in arena */
+  const char *form;   /* name of the reader that took the weights; static */
   ALB_VEC(alb_source_file) files;
-  alb_tensors tensors; /* names as the source has them */
-  json_t *config;      /* config.json; NULL when there is none */
+  alb_tensors tensors;     /* names as the source has them */
+  json_t *config;          /* config.json; NULL when there is none */
+  json_t *made;            /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
+                              files of the folder. NULL: none */
+  ALB_VEC(alb_span) rooms; /* memory of alb_source_room */
+  int64_t widened;         /* bytes that the tensors have more than in their files: quantised ones, multiplied out */
 } alb_source;
 
 /* Reads a folder or a file; the form is told by content (readers.def). */
@@ -40,6 +45,10 @@ alb_status alb_source_json(alb_diag *diag, alb_source *source, const char *name,
 
 /* Reads the tensors of one weights file of the folder, by its content; for readers of several files. */
 alb_status alb_source_weights(alb_diag *diag, alb_source *source, const char *name);
+
+/* Zeroed memory for tensors that a file holds in another form; lives as long as the source. Its pages may be
+ * released like those of a mapped file (alb_file_release) without losing what is in them. */
+alb_status alb_source_room(alb_diag *diag, alb_source *source, size_t n, void **out);
 
 void alb_source_free(alb_source *source);
 

@@ -334,6 +334,10 @@ static alb_status make_all(const rebuild *r, json_t *root) {
 
 alb_status alb_tokenizer_json(alb_diag *diag, const alb_tokenizer_parts *parts, json_t **out) {
   const rebuild r = {diag, parts, parts->tokenizer};
+  *out = NULL;
+  if (r.t->unk > parts->count) {
+    return alb_fail(diag, ALB_MALFORMED, "the unknown token is number %u of %zu", r.t->unk - 1, parts->count);
+  }
   *out = json_object();
   const alb_status status = *out ? make_all(&r, *out) : no_memory(diag);
   if (status == ALB_OK) return ALB_OK;

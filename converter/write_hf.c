@@ -44,7 +44,12 @@ static alb_status note_layout(alb_diag *diag, const alb_write_job *job, const al
 
 static alb_status note_all(alb_diag *diag, const alb_write_job *job, const folder *f, alb_written *out) {
   const alb_hf_layout *layout = &f->layout;
+  const uint32_t layers = f->spec.config.layers;
   ALB_TRY(note_layout(diag, job, layout, out));
+  if (layout->albert && layers > 1 && layout->groups == layers) {
+    ALB_TRY(alb_write_note(diag, out,
+                           "a BERT has no place for the embedding projection: every layer is a group of its own"));
+  }
   if (layout->repeated) {
     ALB_TRY(
         alb_write_note(diag, out, "tensors that layers share are stored again for each: this layout can't share them"));
@@ -67,7 +72,7 @@ static uint64_t count_numbers(const alb_hf_layout *layout) {
 
 static alb_status prepare(alb_diag *diag, const alb_write_job *job, folder *f, alb_written *out) {
   ALB_TRY(alb_encoder_roles(diag, job->arena, job->package->graph, job->package->config, &f->spec));
-  ALB_TRY(alb_hf_layout_choose(diag, job->arena, &f->spec, &f->layout));
+  ALB_TRY(alb_hf_layout_choose(diag, job->arena, &f->spec, NULL, &f->layout));
   f->weights = (alb_st_file){.tensors = f->spec.tensors, .items = f->layout.items, .count = f->layout.count};
   ALB_TRY(alb_st_prepare(diag, job->arena, &f->weights));
   ALB_TRY(alb_hf_config(diag, job, &f->spec, &f->layout, &f->files));

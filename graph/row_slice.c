@@ -34,21 +34,6 @@ static alb_status slice_inputs(const slicer *s, alb_blob recipe, uint64_t width,
   return alb_tensors_recipe(s->diag, s->table, &recipe, out);
 }
 
-/* Rows that lie in one of the stacked blobs are that one's. */
-static bool enter_stack(slicer *s, const alb_blob *stack, uint64_t width, uint32_t *part) {
-  uint64_t begin = 0;
-  for (size_t i = 0; i < stack->input_count; i++) {
-    const uint64_t n = s->table->blobs.items[stack->inputs[i]].elements / width;
-    if (s->first >= begin && s->first + s->rows <= begin + n) {
-      s->first -= begin;
-      *part = stack->inputs[i];
-      return true;
-    }
-    begin += n;
-  }
-  return false;
-}
-
 /* Rows of a recipe that does not work row by row: made whole, then cut. */
 static alb_status cut(const slicer *s, uint32_t id, uint64_t width, uint32_t *out) {
   const alb_blob part = {.kind = ALB_BLOB_PART,
@@ -60,8 +45,23 @@ static alb_status cut(const slicer *s, uint32_t id, uint64_t width, uint32_t *ou
   return alb_tensors_recipe(s->diag, s->table, &part, out);
 }
 
+/* Rows of a stack that lie in one of the blobs that were stacked; rows of several are cut out of the whole. */
+static alb_status slice_stack(const slicer *s, uint32_t id, uint64_t width, int depth, uint32_t *out) {
+  const alb_blob *stack = &s->table->blobs.items[id];
+  uint64_t begin = 0;
+  for (size_t i = 0; i < stack->input_count; i++) {
+    const uint64_t rows = s->table->blobs.items[stack->inputs[i]].elements / width;
+    if (s->first >= begin && s->first - begin <= rows && s->rows <= rows - (s->first - begin)) {
+      const slicer inner = {s->diag, s->table, s->first - begin, s->rows};
+      *out = stack->inputs[i];
+      return s->rows == rows ? ALB_OK : slice(&inner, stack->inputs[i], width, depth + 1, out);
+    }
+    begin += rows;
+  }
+  return cut(s, id, width, out);
+}
+
 static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth, uint32_t *out) {
-  slicer inner = *s;
   alb_blob blob = s->table->blobs.items[id];
   if (depth > MAX_DEPTH) return alb_fail(s->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
   if (s->rows > blob.elements / width || s->first > blob.elements / width - s->rows) {
@@ -73,6 +73,8 @@ static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth,
   switch (blob.kind) {
     case ALB_BLOB_BYTES:
       return slice_bytes(s, &s->table->blobs.items[id], width, out);
+    case ALB_BLOB_CONCAT:
+      return slice_stack(s, id, width, depth, out);
     case ALB_BLOB_CAST:
     case ALB_BLOB_MEAN:
     case ALB_BLOB_COPY:
@@ -81,8 +83,6 @@ static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth,
     case ALB_BLOB_SCALE:
       blob.rows = s->rows;
       return slice_inputs(s, blob, blob.columns, depth, out);
-    case ALB_BLOB_CONCAT:
-      return enter_stack(&inner, &blob, width, &id) ? slice(&inner, id, width, depth + 1, out) : cut(s, id, width, out);
     default:
       return cut(s, id, width, out);
   }

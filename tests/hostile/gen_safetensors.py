@@ -53,7 +53,7 @@ def other_forms(c):
     form("tensorflow", "UNSUPPORTED", "TensorFlow", bytes(40) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb")
     form("tf-list", "UNSUPPORTED", "TensorFlow", 'model_checkpoint_path: "../../x"\n')
     for tensors in (32, 91, 123):  # bytes 8.. look like a header's beginning
-        form(f"gguf-{tensors}", "UNSUPPORTED", "GGUF", b"GGUF" + struct.pack("<IQQ", 3, tensors, 4) + bytes(64))
+        form(f"gguf-{tensors}", "TRUNCATED", "metadata values", b"GGUF" + struct.pack("<IQQ", 3, tensors, 4) + bytes(64))
     noise = random.Random(1)
     for i in range(20):
         form(f"noise-{i}", "MALFORMED", "known form", b"\xff" + noise.randbytes(15 + i * 31))

@@ -127,11 +127,24 @@ static void test_unknown_stage(void **state) {
   assert_null(json);
 }
 
+/* Numbers of a hostile file. */
+static void test_unknown_token_outside(void **state) {
+  fixture *f = *state;
+  Alb__Tokenizer t = ALB__TOKENIZER__INIT;
+  const alb_str tokens[] = {{"a", 1}};
+  const alb_tokenizer_parts parts = {&t, tokens, 1};
+  json_t *json;
+  t.model = (char *)(uintptr_t) "wordlevel";
+  t.unk = 2;
+  assert_int_equal(alb_tokenizer_json(&f->diag, &parts, &json), ALB_MALFORMED);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_all_cases_come_back, setup, teardown),
       cmocka_unit_test(test_regex),
       cmocka_unit_test_setup_teardown(test_unknown_stage, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_unknown_token_outside, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
