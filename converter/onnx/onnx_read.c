@@ -1,4 +1,5 @@
-/* ModelProto to a graph in memory, and telling an ONNX file by its first bytes. */
+/* ModelProto to a graph in memory, and telling an ONNX file by its first bytes. The file is read where it lies
+ * (onnx_wire.h): a message of protobuf-c would hold every tensor a second time. */
 #include "converter/onnx/onnx_reading.h"
 
 enum { IR_VERSION = 1, PRODUCER = 2, PRODUCER_VERSION = 3, GRAPH = 7, OPSET = 8, FUNCTIONS = 25 };
@@ -73,6 +74,13 @@ static alb_status add_function_opset(alb_onnx_reading *r, alb_span bytes, alb_on
   return alb_vec_push(&function->opsets, opset) ? ALB_OK : alb_fail_memory(r->diag, sizeof opset, "an opset");
 }
 
+static alb_status add_default(alb_onnx_reading *r, alb_span bytes, alb_onnx_function *function) {
+  if (function->defaults.count == ALB_ONNX_MAX_ATTRIBUTES) {
+    return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d attributes", ALB_ONNX_MAX_ATTRIBUTES);
+  }
+  return alb_vec_push(&function->defaults, bytes) ? ALB_OK : alb_fail_memory(r->diag, sizeof bytes, "a function");
+}
+
 /* Only what a call must know to find the function. */
 static alb_status add_function(alb_onnx_reading *r, alb_span bytes) {
   if (r->functions.count == ALB_ONNX_MAX_FUNCTIONS) {
@@ -91,6 +99,7 @@ static alb_status add_function(alb_onnx_reading *r, alb_span bytes) {
     if (f.number == 10) function->domain = alb_wire_text(&f);
     if (f.number == 13) function->overload = alb_wire_text(&f);
     if (f.number == 9) ALB_TRY(add_function_opset(r, f.bytes, function));
+    if (f.number == 11) ALB_TRY(add_default(r, f.bytes, function));
   }
   if (alb_str_is(function->domain, "ai.onnx")) function->domain.n = 0;
   for (size_t i = 0; i + 1 < r->functions.count; i++) {
@@ -131,15 +140,20 @@ static alb_status read_model(alb_onnx_reading *r, alb_span bytes) {
   }
   if (!has_graph) return alb_fail(r->diag, ALB_MISSING, "onnx: the model has no graph");
   ALB_TRY(read_main(r, graph));
+  ALB_TRY(alb_onnx_check_ranges(r));
   return alb_onnx_settle(r->diag, r->model);
 }
 
 alb_status alb_onnx_read(alb_diag *diag, alb_span bytes, const char *folder, alb_onnx_model *out) {
   alb_onnx_reading r = {.diag = diag, .file = bytes.p, .folder = folder, .model = out};
   const alb_status status = read_model(&r, bytes);
-  for (size_t i = 0; i < r.functions.count; i++) alb_vec_free(&r.functions.items[i].opsets);
+  for (size_t i = 0; i < r.functions.count; i++) {
+    alb_vec_free(&r.functions.items[i].opsets);
+    alb_vec_free(&r.functions.items[i].defaults);
+  }
   alb_vec_free(&r.functions);
   alb_strmap_free(&r.external);
+  alb_vec_free(&r.ranges);
   if (status != ALB_OK) alb_onnx_model_free(out);
   return status;
 }

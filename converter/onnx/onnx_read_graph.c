@@ -15,7 +15,7 @@ ALB_WIRE_MESSAGE(dim_message, "TensorShapeProto.Dimension", [1] = ALB_WIRE_VARIN
 
 static const uint8_t function_kinds[] = {
     [1] = ALB_WIRE_TEXT,        [F_INPUT] = ALB_WIRE_TEXT, [F_OUTPUT] = ALB_WIRE_TEXT, [F_NODE] = ALB_WIRE_BYTES,
-    [F_OPSET] = ALB_WIRE_BYTES, [10] = ALB_WIRE_TEXT,      [11] = ALB_WIRE_SKIP,       [13] = ALB_WIRE_TEXT};
+    [F_OPSET] = ALB_WIRE_BYTES, [10] = ALB_WIRE_TEXT,      [11] = ALB_WIRE_BYTES,      [13] = ALB_WIRE_TEXT};
 const alb_wire_message alb_onnx_function_message = {"FunctionProto", sizeof function_kinds, function_kinds};
 
 /* ---- declared types ---- */
@@ -210,8 +210,11 @@ alb_status alb_onnx_read_graph(alb_onnx_reading *r, alb_onnx_scope *scope, alb_s
   if (scope->depth > ALB_ONNX_MAX_DEPTH) {
     return alb_fail(r->diag, ALB_LIMIT, "onnx: subgraphs are nested deeper than %d", ALB_ONNX_MAX_DEPTH);
   }
-  if (++r->nodes > ALB_ONNX_MAX_NODES || !alb_vec_push(&r->model->graphs, (alb_onnx_graph){0})) {
+  if (++r->nodes > ALB_ONNX_MAX_NODES) {
     return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d nodes and graphs", ALB_ONNX_MAX_NODES);
+  }
+  if (!alb_vec_push(&r->model->graphs, (alb_onnx_graph){0})) {
+    return alb_fail_memory(r->diag, sizeof(alb_onnx_graph), "a graph");
   }
   *graph = scope->graph = (uint32_t)r->model->graphs.count - 1;
   ALB_TRY(each(&b, bytes, GRAPH_NAME, read_graph_name));
