@@ -390,15 +390,8 @@ static void test_names(void **state) {
   alb_out_block block = {0};
   alb_export *m = &f->model;
   m->arena = &f->arena;
-  static const char *const given[] = {"a",
-                                      "a",
-                                      "a_2",
-                                      "",
-                                      "",
-                                      "b c",
-                                      "b\x01\xff"
-                                      "c"};
-  static const char *const expected[] = {"a", "a_1", "a_2", "_", "__4", "b_c", "b__c"};
+  static const char *const given[] = {"a", "a", "a_2", "", "", "b c", "b\x01\xff"};
+  static const char *const expected[] = {"a", "a_1", "a_2", "_", "__4", "b_c", "b__"};
   for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
     assert_string_equal(alb_export_name(m, &block, alb_str_of(given[i])), expected[i]);
   }
