@@ -143,9 +143,17 @@ def relative(got, expected):
 OUTPUTS = {"hidden": "last_hidden_state", "pooler": "pooler_output", "logits": "logits", "embed": "sentence_embedding"}
 
 
+def outputs_of(check):
+    """The outputs that a check is about; none when it is about something else."""
+    if check["what"] == "head":
+        return ["start_logits", "end_logits"] if check["task"] == "qa" else ["logits"]
+    return [OUTPUTS[check["what"]]] if check["what"] in OUTPUTS else []
+
+
 def compare_check(case, check, got, bound):
     expected = np.frombuffer(case.expected(check).tobytes(), np.float32).reshape(check["shape"])
-    value = got[OUTPUTS[check["what"]]]
+    parts = [got[name] for name in outputs_of(check)]
+    value = parts[0] if len(parts) == 1 else np.stack(parts, -1)
     if check["what"] in ("hidden", "logits"):
         value = value[list(check.get("rows", range(len(value))))][:, ::check.get("column_step", 1)]
     label = f"{check['what']} of input {check['input']}"
@@ -161,7 +169,7 @@ def compare_check(case, check, got, bound):
 
 def compare(case, runner, bound):
     names = {o.name for o in runner.get_outputs()}
-    checks = [c for c in case.checks if OUTPUTS.get(c["what"]) in names]
+    checks = [c for c in case.checks if outputs_of(c) and names.issuperset(outputs_of(c))]
     if not any(c["what"] == "hidden" for c in checks):
         raise Wrong("nothing to compare")
     alone = {}
