@@ -22,8 +22,20 @@ static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_c
   return alb_fail(diag, ALB_UNSUPPORTED, "--dtype %s is not supported yet", cli->dtype);
 }
 
+static alb_status read_onnx(alb_diag *diag, const alb_convert_cli *cli, alb_onnx_options *out) {
+  if (cli->opset && (cli->opset < 17 || cli->opset > 21)) {
+    return alb_fail(diag, ALB_USAGE, "--opset %zu: expected 17 to 21", cli->opset);
+  }
+  out->opset = (unsigned)cli->opset;
+  out->functions = cli->onnx_functions;
+  out->integer = cli->onnx_int8 && strcmp(cli->onnx_int8, "integer") == 0;
+  out->external_above = cli->onnx_external;
+  return ALB_OK;
+}
+
 static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
   ALB_TRY(read_choices(diag, cli, out));
+  ALB_TRY(read_onnx(diag, cli, &out->onnx));
   out->passes.groups = cli->groups;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;
@@ -33,6 +45,17 @@ static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_c
   out->replace = cli->force;
   out->dry_run = cli->dry_run;
   return ALB_OK;
+}
+
+/* Options that are about ONNX files mean nothing elsewhere. */
+static alb_status check_onnx_options(alb_diag *diag, const alb_convert_cli *cli, const alb_form *form) {
+  const char *given = cli->opset            ? "--opset"
+                      : cli->onnx_functions ? "--onnx-functions"
+                      : cli->onnx_int8      ? "--onnx-int8"
+                      : cli->onnx_external  ? "--onnx-external"
+                                            : NULL;
+  if (!given || strcmp(form->name, "onnx") == 0) return ALB_OK;
+  return alb_fail(diag, ALB_USAGE, "%s is for ONNX files (OUTPUT.onnx), not for a %s", given, form->what);
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -51,7 +74,8 @@ static bool is_source(const char *source, const char *output) {
 /* Everything that can be refused before any work; finds the form. */
 static alb_status check_output(alb_diag *diag, const char *source, const alb_convert_cli *cli,
                                alb_convert_options *options) {
-  ALB_TRY(alb_form_for(diag, cli->output, &options->form));
+  options->form = alb_form_for(cli->output);
+  ALB_TRY(check_onnx_options(diag, cli, options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (is_source(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
   return alb_form_check(diag, options->form, cli->output, cli->force);

@@ -8,9 +8,11 @@
 typedef struct alb_convert_cli {
   const char *output, *share, *groups, *dtype, *task, *print_after, *text, *report;
   uint64_t budget;
-  size_t threads;
+  size_t threads, opset;
+  uint64_t onnx_external;
+  const char *onnx_int8;
   double atol; /* < 0: not given */
-  bool share_norms, require_lossless, compress, force, dry_run, json, quiet, no_progress;
+  bool share_norms, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
   unsigned verbose;
 } alb_convert_cli;
 

@@ -8,6 +8,14 @@
 /* A form of output (converter/writer.h). */
 struct alb_form;
 
+/* What an ONNX file is to be like. Zero means default everywhere. */
+typedef struct alb_onnx_options {
+  unsigned opset;          /* 17 to 21; default 17 */
+  bool functions;          /* layers as calls of a local function; default false: inlined */
+  bool integer;            /* int8: products of integers; default false: weights are made f32 by DequantizeLinear */
+  uint64_t external_above; /* weights beside the model when it would be larger; default 2^31 - 1, the form's limit */
+} alb_onnx_options;
+
 /* Zero means default everywhere. */
 typedef struct alb_convert_options {
   const struct alb_form *form;       /* default: .alb */
@@ -19,6 +27,7 @@ typedef struct alb_convert_options {
   bool dry_run;                      /* write nothing; default false */
   bool sizes_only;                   /* with dry_run: do not run the source for golden outputs; default false */
   const alb_pass_observer *observer; /* default NULL */
+  alb_onnx_options onnx;             /* for ONNX files only */
 } alb_convert_options;
 
 /* How true the result is to the source's weights. */

@@ -75,7 +75,7 @@ static alb_status load_string(checkpoint *c, const alb_tf_entry *e, alb_span *ou
   uint64_t length;
   uint8_t lengths[4];
   ALB_TRY(find_bytes(c, e, &bytes));
-  const bool whole = alb_wire_varint(&bytes, &length) && alb_span_take(&bytes, 4, &stored) && length == bytes.n;
+  const bool whole = alb_tf_wire_varint(&bytes, &length) && alb_span_take(&bytes, 4, &stored) && length == bytes.n;
   if (!whole || length > UINT32_MAX) {
     return alb_fail(c->diag, ALB_MALFORMED, "tensor \"%.*s\": not one string", ALB_STR_ARGS(e->key));
   }

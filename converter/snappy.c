@@ -66,7 +66,7 @@ static alb_status decode(decoding *d) {
 alb_status alb_snappy_decode(alb_diag *diag, alb_span in, size_t limit, uint8_t **owned, alb_span *bytes) {
   uint64_t size;
   *owned = NULL;
-  if (!alb_wire_varint(&in, &size) || size > UINT32_MAX) return alb_fail(diag, ALB_MALFORMED, "snappy: bad length");
+  if (!alb_tf_wire_varint(&in, &size) || size > UINT32_MAX) return alb_fail(diag, ALB_MALFORMED, "snappy: bad length");
   if (size / MOST_PER_BYTE > in.n) {
     return alb_fail(diag, ALB_MALFORMED, "snappy: %llu bytes are said to be in %zu", (unsigned long long)size, in.n);
   }

@@ -38,10 +38,10 @@ static alb_status bad_entry(const bundle_reading *r, const alb_tf_entry *e, alb_
 
 /* VersionDef: producer, min_consumer, bad_consumers. */
 static alb_status read_version(bundle_reading *r, alb_span message) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return alb_fail(r->diag, ALB_MALFORMED, "bad version in the header");
-    if (f.number != 2 || (f.type == ALB_WIRE_VARINT && f.value <= BUNDLE_VERSION)) continue;
+    if (!alb_tf_wire_next(&message, &f)) return alb_fail(r->diag, ALB_MALFORMED, "bad version in the header");
+    if (f.number != 2 || (f.type == ALB_TF_WIRE_VARINT && f.value <= BUNDLE_VERSION)) continue;
     return alb_fail(r->diag, ALB_VERSION, "needs a reader of version %llu, this is version %d",
                     (unsigned long long)f.value, BUNDLE_VERSION);
   }
@@ -51,13 +51,13 @@ static alb_status read_version(bundle_reading *r, alb_span message) {
 /* BundleHeaderProto: num_shards 1, endianness 2, version 3. In the first format the empty key holds another
  * message, whose field 1 is a message too. */
 static alb_status read_header(bundle_reading *r, alb_span message) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return alb_fail(r->diag, ALB_MALFORMED, "bad header");
-    if (f.number == 1 && f.type == ALB_WIRE_BYTES) {
+    if (!alb_tf_wire_next(&message, &f)) return alb_fail(r->diag, ALB_MALFORMED, "bad header");
+    if (f.number == 1 && f.type == ALB_TF_WIRE_BYTES) {
       return alb_fail(r->diag, ALB_UNSUPPORTED, "is of the first format (V1, of before TensorFlow 0.12)");
     }
-    if (f.number <= 2 && f.type != ALB_WIRE_VARINT) return alb_fail(r->diag, ALB_MALFORMED, "bad header");
+    if (f.number <= 2 && f.type != ALB_TF_WIRE_VARINT) return alb_fail(r->diag, ALB_MALFORMED, "bad header");
     if (f.number == 1 && (f.value == 0 || f.value > INT32_MAX)) {
       return alb_fail(r->diag, ALB_MALFORMED, "the header says %lld shards", (long long)f.value);
     }
@@ -67,7 +67,7 @@ static alb_status read_header(bundle_reading *r, alb_span message) {
     }
     if (f.number == 1) r->out->shards = (uint32_t)f.value;
     if (f.number == 2 && f.value) return alb_fail(r->diag, ALB_UNSUPPORTED, "big-endian data are not supported");
-    if (f.number == 3 && f.type == ALB_WIRE_BYTES) ALB_TRY(read_version(r, f.bytes));
+    if (f.number == 3 && f.type == ALB_TF_WIRE_BYTES) ALB_TRY(read_version(r, f.bytes));
   }
   r->header = true;
   return r->out->shards ? ALB_OK : alb_fail(r->diag, ALB_MALFORMED, "the header says 0 shards");
@@ -77,12 +77,12 @@ static alb_status read_header(bundle_reading *r, alb_span message) {
 
 /* TensorShapeProto.Dim: size 1. */
 static alb_status read_dim(const bundle_reading *r, const alb_tf_entry *e, alb_span message, uint64_t *size) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   *size = 0;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad dimension");
+    if (!alb_tf_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad dimension");
     if (f.number != 1) continue;
-    if (f.type != ALB_WIRE_VARINT || f.value > INT64_MAX) return bad_entry(r, e, ALB_MALFORMED, "bad dimension");
+    if (f.type != ALB_TF_WIRE_VARINT || f.value > INT64_MAX) return bad_entry(r, e, ALB_MALFORMED, "bad dimension");
     *size = f.value;
   }
   return ALB_OK;
@@ -90,12 +90,12 @@ static alb_status read_dim(const bundle_reading *r, const alb_tf_entry *e, alb_s
 
 /* TensorShapeProto: dim 2, unknown_rank 3. */
 static alb_status read_shape(const bundle_reading *r, alb_span message, alb_tf_entry *e) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad shape");
+    if (!alb_tf_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad shape");
     if (f.number == 3 && f.value) return bad_entry(r, e, ALB_MALFORMED, "has no shape");
     if (f.number != 2) continue;
-    if (f.type != ALB_WIRE_BYTES) return bad_entry(r, e, ALB_MALFORMED, "bad shape");
+    if (f.type != ALB_TF_WIRE_BYTES) return bad_entry(r, e, ALB_MALFORMED, "bad shape");
     if (e->rank == ALB_MAX_RANK) return bad_entry(r, e, ALB_LIMIT, "rank is above the limit of 8");
     ALB_TRY(read_dim(r, e, f.bytes, &e->dims[e->rank]));
     e->rank++;
@@ -106,11 +106,11 @@ static alb_status read_shape(const bundle_reading *r, alb_span message, alb_tf_e
 /* TensorSliceProto.Extent: start 1, length 2; without a length all of the dimension. */
 static alb_status read_extent(const bundle_reading *r, const alb_tf_entry *e, alb_span message) {
   alb_tf_extent extent = {0, ALB_TF_WHOLE};
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
+    if (!alb_tf_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
     if (f.number > 2) continue;
-    if (f.type != ALB_WIRE_VARINT || f.value > INT64_MAX) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
+    if (f.type != ALB_TF_WIRE_VARINT || f.value > INT64_MAX) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
     *(f.number == 1 ? &extent.start : &extent.length) = f.value;
   }
   if (r->out->extents.count == MAX_EXTENTS) return bad_entry(r, e, ALB_LIMIT, "too many slices");
@@ -120,10 +120,10 @@ static alb_status read_extent(const bundle_reading *r, const alb_tf_entry *e, al
 /* TensorSliceProto: extent 1, once for each dimension. */
 static alb_status read_slice(const bundle_reading *r, alb_span message, alb_tf_entry *e) {
   const size_t before = r->out->extents.count;
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
-    if (f.number == 1 && f.type == ALB_WIRE_BYTES) ALB_TRY(read_extent(r, e, f.bytes));
+    if (!alb_tf_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad slice");
+    if (f.number == 1 && f.type == ALB_TF_WIRE_BYTES) ALB_TRY(read_extent(r, e, f.bytes));
   }
   if (r->out->extents.count - before != e->rank) {
     return bad_entry(r, e, ALB_MALFORMED, "a slice has another rank than the tensor");
@@ -133,25 +133,25 @@ static alb_status read_slice(const bundle_reading *r, alb_span message, alb_tf_e
 }
 
 static alb_status read_slices(const bundle_reading *r, alb_span message, alb_tf_entry *e) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   e->first_extent = r->out->extents.count;
   while (message.n) {
-    (void)alb_wire_next(&message, &f); /* read_numbers has seen that it can be read */
-    if (f.number == 7 && f.type == ALB_WIRE_BYTES) ALB_TRY(read_slice(r, f.bytes, e));
+    (void)alb_tf_wire_next(&message, &f); /* read_numbers has seen that it can be read */
+    if (f.number == 7 && f.type == ALB_TF_WIRE_BYTES) ALB_TRY(read_slice(r, f.bytes, e));
   }
   return ALB_OK;
 }
 
 /* BundleEntryProto: dtype 1, shape 2, shard_id 3, offset 4, size 5, crc32c 6 (fixed32), slices 7. */
 static alb_status read_numbers(const bundle_reading *r, alb_span message, alb_tf_entry *e, alb_span *shape) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   uint64_t numbers[7] = {0};
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad entry");
+    if (!alb_tf_wire_next(&message, &f)) return bad_entry(r, e, ALB_MALFORMED, "bad entry");
     if (f.number > 7) continue;
-    const alb_wire_type wanted = f.number == 2 || f.number == 7 ? ALB_WIRE_BYTES
-                                 : f.number == 6                ? ALB_WIRE_32
-                                                                : ALB_WIRE_VARINT;
+    const alb_tf_wire_type wanted = f.number == 2 || f.number == 7 ? ALB_TF_WIRE_BYTES
+                                    : f.number == 6                ? ALB_TF_WIRE_32
+                                                                   : ALB_TF_WIRE_VARINT;
     if (f.type != wanted) return bad_entry(r, e, ALB_MALFORMED, "bad entry");
     if (f.number == 2) *shape = f.bytes;
     if (f.number < 7) numbers[f.number] = f.value;

@@ -110,11 +110,11 @@ static alb_status bad_graph(const graph_reading *r, const char *what) {
 
 /* SerializedTensor: name 1, full_name 2, checkpoint_key 3. Any of them may be missing. */
 static alb_status read_attribute(const graph_reading *r, alb_span message) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   alb_str texts[4] = {{0}};
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_graph(r, "bad attribute");
-    if (f.number <= 3 && f.type != ALB_WIRE_BYTES) return bad_graph(r, "bad attribute");
+    if (!alb_tf_wire_next(&message, &f)) return bad_graph(r, "bad attribute");
+    if (f.number <= 3 && f.type != ALB_TF_WIRE_BYTES) return bad_graph(r, "bad attribute");
     if (f.number <= 3) texts[f.number] = (alb_str){(const char *)f.bytes.p, f.bytes.n};
   }
   const alb_tf_entry *e = texts[3].n ? alb_tf_bundle_find(r->bundle, texts[3]) : NULL;
@@ -130,10 +130,10 @@ static alb_status read_attribute(const graph_reading *r, alb_span message) {
 
 /* ObjectReference: node_id 1. Nothing is followed, so loops of objects do no harm. */
 static alb_status check_child(const graph_reading *r, alb_span message) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_graph(r, "bad child");
-    if (f.number == 1 && (f.type != ALB_WIRE_VARINT || f.value >= r->nodes)) {
+    if (!alb_tf_wire_next(&message, &f)) return bad_graph(r, "bad child");
+    if (f.number == 1 && (f.type != ALB_TF_WIRE_VARINT || f.value >= r->nodes)) {
       return bad_graph(r, "a child is no node of the graph");
     }
   }
@@ -142,11 +142,11 @@ static alb_status check_child(const graph_reading *r, alb_span message) {
 
 /* TrackableObject: children 1, attributes 2. */
 static alb_status read_node(const graph_reading *r, alb_span message) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   while (message.n) {
-    if (!alb_wire_next(&message, &f)) return bad_graph(r, "bad node");
+    if (!alb_tf_wire_next(&message, &f)) return bad_graph(r, "bad node");
     if (f.number > 2) continue;
-    if (f.type != ALB_WIRE_BYTES) return bad_graph(r, "bad node");
+    if (f.type != ALB_TF_WIRE_BYTES) return bad_graph(r, "bad node");
     ALB_TRY(f.number == 1 ? check_child(r, f.bytes) : read_attribute(r, f.bytes));
   }
   return ALB_OK;
@@ -154,13 +154,14 @@ static alb_status read_node(const graph_reading *r, alb_span message) {
 
 /* TrackableObjectGraph: nodes 1. */
 static alb_status read_graph(graph_reading *r, alb_span graph) {
-  alb_wire_field f;
+  alb_tf_wire_field f;
   for (alb_span rest = graph; rest.n;) {
-    if (!alb_wire_next(&rest, &f) || (f.number == 1 && f.type != ALB_WIRE_BYTES)) return bad_graph(r, "cut short");
+    if (!alb_tf_wire_next(&rest, &f) || (f.number == 1 && f.type != ALB_TF_WIRE_BYTES))
+      return bad_graph(r, "cut short");
     r->nodes += f.number == 1;
   }
   while (graph.n) {
-    (void)alb_wire_next(&graph, &f);
+    (void)alb_tf_wire_next(&graph, &f);
     if (f.number == 1) ALB_TRY(read_node(r, f.bytes));
   }
   return ALB_OK;

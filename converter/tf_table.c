@@ -42,7 +42,7 @@ bool alb_tf_table_ends(alb_span file) {
 }
 
 static bool take_handle(alb_span *from, handle *out) {
-  return alb_wire_varint(from, &out->offset) && alb_wire_varint(from, &out->size);
+  return alb_tf_wire_varint(from, &out->offset) && alb_tf_wire_varint(from, &out->size);
 }
 
 /* A block's bytes without its trailer, in the file; checked: place, checksum. */
@@ -112,7 +112,8 @@ static alb_status take_entry(block_reading *r, alb_span *value) {
   const size_t offset = (size_t)(r->rest.p - r->block.p);
   const bool restart = r->next_restart < r->restart_count && restart_at(r, r->next_restart) == offset;
   r->next_restart += restart;
-  if (!alb_wire_varint(&r->rest, &shared) || !alb_wire_varint(&r->rest, &others) || !alb_wire_varint(&r->rest, &size)) {
+  if (!alb_tf_wire_varint(&r->rest, &shared) || !alb_tf_wire_varint(&r->rest, &others) ||
+      !alb_tf_wire_varint(&r->rest, &size)) {
     return bad_block(r, "an entry is cut short");
   }
   if (others > r->rest.n || size > r->rest.n - others) return bad_block(r, "an entry is longer than its block");

@@ -1,7 +1,7 @@
 /* The wire format of protocol buffers, field by field. */
 #include "converter/tf_wire.h"
 
-bool alb_wire_varint(alb_span *from, uint64_t *value) {
+bool alb_tf_wire_varint(alb_span *from, uint64_t *value) {
   *value = 0;
   for (unsigned shift = 0; shift < 70 && from->n; shift += 7) {
     const uint8_t byte = *from->p;
@@ -13,31 +13,31 @@ bool alb_wire_varint(alb_span *from, uint64_t *value) {
   return false;
 }
 
-static bool take_value(alb_span *message, alb_wire_field *field) {
+static bool take_value(alb_span *message, alb_tf_wire_field *field) {
   uint64_t size;
   switch (field->type) {
-    case ALB_WIRE_VARINT:
-      return alb_wire_varint(message, &field->value);
-    case ALB_WIRE_64:
+    case ALB_TF_WIRE_VARINT:
+      return alb_tf_wire_varint(message, &field->value);
+    case ALB_TF_WIRE_64:
       if (!alb_span_take(message, 8, &field->bytes)) return false;
       field->value = alb_load_u64(field->bytes.p);
       return true;
-    case ALB_WIRE_32:
+    case ALB_TF_WIRE_32:
       if (!alb_span_take(message, 4, &field->bytes)) return false;
       field->value = alb_load_u32(field->bytes.p);
       return true;
-    case ALB_WIRE_BYTES:
-      return alb_wire_varint(message, &size) && size <= message->n &&
+    case ALB_TF_WIRE_BYTES:
+      return alb_tf_wire_varint(message, &size) && size <= message->n &&
              alb_span_take(message, (size_t)size, &field->bytes);
   }
   return false;
 }
 
-bool alb_wire_next(alb_span *message, alb_wire_field *field) {
+bool alb_tf_wire_next(alb_span *message, alb_tf_wire_field *field) {
   uint64_t tag;
-  *field = (alb_wire_field){0};
-  if (!alb_wire_varint(message, &tag) || tag >> 3 == 0 || tag >> 32) return false;
+  *field = (alb_tf_wire_field){0};
+  if (!alb_tf_wire_varint(message, &tag) || tag >> 3 == 0 || tag >> 32) return false;
   field->number = (uint32_t)(tag >> 3);
-  field->type = (alb_wire_type)(tag & 7);
+  field->type = (alb_tf_wire_type)(tag & 7);
   return take_value(message, field);
 }

@@ -43,9 +43,8 @@ typedef struct alb_form {
 #include "converter/writers.def"
 #undef ALB_WRITER
 
-/* The form that a path asks for by its name, or by being a folder; .alb for any other name.
- * ALB_UNSUPPORTED names a form that is known but not written. */
-alb_status alb_form_for(alb_diag *diag, const char *path, const alb_form **out);
+/* The form that a path asks for by its name, or by being a folder; .alb for any other name. */
+const alb_form *alb_form_for(const char *path);
 /* Whether an output of that form may be written at the path: ALB_EXISTS when something is there that may not be
  * replaced. A folder is replaced only when it holds nothing but what such a folder holds. */
 alb_status alb_form_check(alb_diag *diag, const alb_form *form, const char *path, bool replace);

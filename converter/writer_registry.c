@@ -11,30 +11,17 @@ static const alb_form forms[] = {
 };
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
-/* Known, but not written yet. */
-static const struct {
-  const char *ending, *what;
-} absent[] = {
-    {".onnx", "writing ONNX files"},
-};
-
 /* A folder that is there is a folder, whatever its name. */
 static bool asks_for(const char *path, const char *ending) {
   const bool folder = alb_str_ends(alb_str_of(path), ALB_STR("/")) || alb_path_is_dir(path);
   return strcmp(ending, "/") == 0 ? folder : !folder && alb_str_ends(alb_str_of(path), alb_str_of(ending));
 }
 
-alb_status alb_form_for(alb_diag *diag, const char *path, const alb_form **out) {
+const alb_form *alb_form_for(const char *path) {
   for (size_t i = 0; i < FORMS; i++) {
-    *out = &forms[i];
-    if (asks_for(path, forms[i].ending)) return ALB_OK;
+    if (asks_for(path, forms[i].ending)) return &forms[i];
   }
-  *out = &forms[0];
-  for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
-    if (asks_for(path, absent[i].ending))
-      return alb_fail(diag, ALB_UNSUPPORTED, "%s is not supported yet", absent[i].what);
-  }
-  return ALB_OK;
+  return &forms[0];
 }
 
 alb_status alb_form_check(alb_diag *diag, const alb_form *form, const char *path, bool replace) {

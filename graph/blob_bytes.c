@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "graph/tensors.h"
 
-enum { MAX_DEPTH = 8, BLOCK = 4096 };
+enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 32 };
 
 typedef struct maker {
   alb_diag *diag;
@@ -158,11 +158,20 @@ static alb_status make_mean(const maker *m, const alb_blob *blob, void *out) {
   return ALB_OK;
 }
 
+static alb_status make_part(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  const size_t step = alb_dtype_bytes(blob->dtype);
+  const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  if (status == ALB_OK) memcpy(out, (const uint8_t *)bytes + blob->rows * step, (size_t)blob->elements * step);
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
 /* ---- transposes ---- */
 
 /* In tiles, so that each line of memory is fetched once. Inlined for each step, which is then a constant. */
 static inline void turn(const alb_blob *blob, const uint8_t *in, uint8_t *out, size_t step) {
-  enum { TILE = 16 };
   const uint64_t rows = blob->rows, columns = blob->columns;
   for (uint64_t r0 = 0; r0 < rows; r0 += TILE) {
     const uint64_t r1 = rows - r0 < TILE ? rows : r0 + TILE;
@@ -240,7 +249,7 @@ static alb_status make(const maker *m, uint32_t id, void *out) {
   static alb_status (*const makers[ALB_BLOB_KIND_COUNT])(const maker *, const alb_blob *, void *) = {
       [ALB_BLOB_BYTES] = make_bytes, [ALB_BLOB_CAST] = make_cast,           [ALB_BLOB_CONCAT] = make_concat,
       [ALB_BLOB_MEAN] = make_mean,   [ALB_BLOB_TRANSPOSE] = make_transpose, [ALB_BLOB_QUANT] = make_quant,
-      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,
+      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,           [ALB_BLOB_PART] = make_part,
   };
   if (m->depth > MAX_DEPTH) return alb_fail(m->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
   return makers[blob_at(m, id)->kind](m, blob_at(m, id), out);

@@ -34,8 +34,20 @@ static alb_status slice_inputs(const slicer *s, alb_blob recipe, uint64_t width,
   return alb_tensors_recipe(s->diag, s->table, &recipe, out);
 }
 
-/* Rows of a stack that lie in one of the blobs that were stacked. */
-static alb_status slice_stack(const slicer *s, const alb_blob *stack, uint64_t width, int depth, uint32_t *out) {
+/* Rows of a recipe that does not work row by row: made whole, then cut. */
+static alb_status cut(const slicer *s, uint32_t id, uint64_t width, uint32_t *out) {
+  const alb_blob part = {.kind = ALB_BLOB_PART,
+                         .dtype = s->table->blobs.items[id].dtype,
+                         .elements = s->rows * width,
+                         .rows = s->first * width,
+                         .inputs = &id,
+                         .input_count = 1};
+  return alb_tensors_recipe(s->diag, s->table, &part, out);
+}
+
+/* Rows of a stack that lie in one of the blobs that were stacked; rows of several are cut out of the whole. */
+static alb_status slice_stack(const slicer *s, uint32_t id, uint64_t width, int depth, uint32_t *out) {
+  const alb_blob *stack = &s->table->blobs.items[id];
   uint64_t begin = 0;
   for (size_t i = 0; i < stack->input_count; i++) {
     const uint64_t rows = s->table->blobs.items[stack->inputs[i]].elements / width;
@@ -46,7 +58,7 @@ static alb_status slice_stack(const slicer *s, const alb_blob *stack, uint64_t w
     }
     begin += rows;
   }
-  return alb_fail(s->diag, ALB_INTERNAL, "rows of two blobs of a stack");
+  return cut(s, id, width, out);
 }
 
 static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth, uint32_t *out) {
@@ -55,12 +67,14 @@ static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth,
   if (s->rows > blob.elements / width || s->first > blob.elements / width - s->rows) {
     return alb_fail(s->diag, ALB_INTERNAL, "rows of a blob that has not so many");
   }
+  *out = id;
+  if (blob.elements == s->rows * width) return ALB_OK;
   blob.elements = s->rows * width;
   switch (blob.kind) {
     case ALB_BLOB_BYTES:
       return slice_bytes(s, &s->table->blobs.items[id], width, out);
     case ALB_BLOB_CONCAT:
-      return slice_stack(s, &blob, width, depth, out);
+      return slice_stack(s, id, width, depth, out);
     case ALB_BLOB_CAST:
     case ALB_BLOB_MEAN:
     case ALB_BLOB_COPY:
@@ -70,7 +84,7 @@ static alb_status slice(const slicer *s, uint32_t id, uint64_t width, int depth,
       blob.rows = s->rows;
       return slice_inputs(s, blob, blob.columns, depth, out);
     default:
-      return alb_fail(s->diag, ALB_INTERNAL, "rows of a blob that is not made row by row");
+      return cut(s, id, width, out);
   }
 }
 

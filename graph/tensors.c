@@ -120,6 +120,23 @@ alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_
   return push_blob(diag, table, &copy, blob);
 }
 
+alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
+                               uint32_t *out) {
+  const alb_blob *from = &table->blobs.items[blob];
+  if (from->kind == ALB_BLOB_TRANSPOSE && from->columns == rows && from->rows == columns) {
+    *out = from->inputs[0];
+    return ALB_OK;
+  }
+  const alb_blob recipe = {.kind = ALB_BLOB_TRANSPOSE,
+                           .dtype = from->dtype,
+                           .elements = from->elements,
+                           .rows = rows,
+                           .columns = columns,
+                           .inputs = &blob,
+                           .input_count = 1};
+  return alb_tensors_recipe(diag, table, &recipe, out);
+}
+
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name) {
   const size_t index = alb_strmap_find(&table->names, name);
   return index == ALB_STRMAP_NONE ? UINT32_MAX : (uint32_t)index;

@@ -31,7 +31,8 @@ typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
   uint64_t elements;
-  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy */
+  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy;
+                             PART: rows = the first element */
   alb_span bytes;         /* kind BYTES */
   const uint32_t *inputs; /* other kinds; in the table's arena */
   size_t input_count;
@@ -77,6 +78,9 @@ alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob
 
 /* The same without looking for an equal one, in constant time: for readers, which may have very many. */
 alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
+/* The transpose of a rows x columns blob; that of a transpose is what was transposed. */
+alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
+                               uint32_t *out);
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);

@@ -13,13 +13,17 @@
   "fuse-add-norm,"                                                   \
   "fuse-embed-norm,"
 
+/* An .alb source has been fused. After folding, which needs a source's blobs; before quantising, so that
+ * each matrix has scales of its own. */
+#define SPLIT "split-qkv,"
+
 /* Quantising comes after whatever makes new weights; drop-unused ends it, so that nothing unused is written. */
 #define FINISH "quantize-weights,drop-unused"
 
 const char *alb_pipeline(alb_pipeline_kind kind, alb_share_mode mode) {
   static const char *const pipelines[][2] = {
       [ALB_PIPELINE_RUN] = {SHARE_EQUAL FUSE FINISH, FOLD FUSE FINISH},
-      [ALB_PIPELINE_PLAIN] = {SHARE_EQUAL FINISH, FOLD FINISH},
+      [ALB_PIPELINE_PLAIN] = {SHARE_EQUAL SPLIT FINISH, FOLD SPLIT FINISH},
   };
   return pipelines[kind][mode == ALB_SHARE_NONE];
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# symbols.sh LIBRARY ...: every global symbol that a library of the project defines starts with alb_; what the shared
-# library exports is what the public headers mark.
+# symbols.sh LIBRARY ...: every global symbol that a library of the project defines starts with alb_, and none is defined
+# twice; what the shared library exports is what the public headers mark.
 set -eu
 status=0
 for library in "$@"; do
@@ -10,6 +10,11 @@ for library in "$@"; do
   esac
   count=$(echo "$defined" | grep -c . || true)
   others=$(echo "$defined" | grep -v '^alb_\|^$' | sort -u || true)
+  twice=$(echo "$defined" | sort | uniq -d)
+  if [ -n "$twice" ]; then
+    echo "$library: defined twice: $(echo "$twice" | xargs)"
+    status=1
+  fi
   if [ "$count" -eq 0 ] || [ -n "$others" ]; then
     echo "$library: $count symbols, without alb_: $(echo "$others" | xargs)"
     status=1

@@ -24,6 +24,7 @@ clang                   checks  second compiler
 clang-format            checks  layout of the source
 gcovr                   checks  line coverage
 python3-pip             checks  brings the real test models
+python3-venv            checks  onnx and onnxruntime, to check ONNX files with
 '
 
 wanted() { # WHAT ...

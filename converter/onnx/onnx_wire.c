@@ -138,3 +138,16 @@ alb_status alb_wire_count(alb_wire wire, const alb_wire_message *message, uint32
     *count += field.number == number;
   }
 }
+
+alb_status alb_wire_any(alb_wire *wire, alb_wire_field *field, alb_span *whole, bool *more) {
+  const uint8_t *begin = wire->rest.p;
+  uint32_t type;
+  *field = (alb_wire_field){0};
+  *more = wire->rest.n > 0;
+  if (!*more) return ALB_OK;
+  ALB_TRY(take_tag(wire, &field->number, &type));
+  if (type == TYPE_END) return wrong(wire, ALB_MALFORMED, "a group ends that was not begun");
+  ALB_TRY(type == TYPE_START ? skip_group(wire, field->number) : take_content(wire, type, field));
+  *whole = (alb_span){begin, (size_t)(wire->rest.p - begin)};
+  return ALB_OK;
+}

@@ -43,6 +43,10 @@ typedef struct alb_wire_field {
  * (nested at most 100 deep), are passed over. ALB_MALFORMED, ALB_TRUNCATED, ALB_LIMIT. */
 alb_status alb_wire_next(alb_wire *wire, const alb_wire_message *message, alb_wire_field *field, bool *more);
 
+/* The next field, whatever it is, and all its bytes with the tag: what copies a message needs. The content of a group
+ * is not looked at. Errors as above. */
+alb_status alb_wire_any(alb_wire *wire, alb_wire_field *field, alb_span *whole, bool *more);
+
 /* Takes one varint from the front of packed ones. */
 alb_status alb_wire_varint(alb_wire *wire, uint64_t *value);
 

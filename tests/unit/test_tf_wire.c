@@ -5,7 +5,7 @@
 
 static bool varint(const char *bytes, size_t n, uint64_t *value, size_t *left) {
   alb_span span = {(const uint8_t *)bytes, n};
-  const bool good = alb_wire_varint(&span, value);
+  const bool good = alb_tf_wire_varint(&span, value);
   *left = span.n;
   return good;
 }
@@ -40,14 +40,15 @@ static void test_varints(void **state) {
 
 static void test_fields(void **state) {
   alb_span rest = {(const uint8_t *)"\x08\x96\x01\x15\1\0\0\x80\x19\2\0\0\0\0\0\0\x80\x22\3abc\x2a\0", 24};
-  alb_wire_field f;
+  alb_tf_wire_field f;
   (void)state;
-  assert_true(alb_wire_next(&rest, &f) && f.number == 1 && f.type == ALB_WIRE_VARINT && f.value == 150);
-  assert_true(alb_wire_next(&rest, &f) && f.number == 2 && f.type == ALB_WIRE_32 && f.value == 0x80000001);
-  assert_true(alb_wire_next(&rest, &f) && f.number == 3 && f.type == ALB_WIRE_64 && f.value == 0x8000000000000002);
-  assert_true(alb_wire_next(&rest, &f) && f.number == 4 && f.type == ALB_WIRE_BYTES && f.bytes.n == 3);
+  assert_true(alb_tf_wire_next(&rest, &f) && f.number == 1 && f.type == ALB_TF_WIRE_VARINT && f.value == 150);
+  assert_true(alb_tf_wire_next(&rest, &f) && f.number == 2 && f.type == ALB_TF_WIRE_32 && f.value == 0x80000001);
+  assert_true(alb_tf_wire_next(&rest, &f) && f.number == 3 && f.type == ALB_TF_WIRE_64 &&
+              f.value == 0x8000000000000002);
+  assert_true(alb_tf_wire_next(&rest, &f) && f.number == 4 && f.type == ALB_TF_WIRE_BYTES && f.bytes.n == 3);
   assert_memory_equal(f.bytes.p, "abc", 3);
-  assert_true(alb_wire_next(&rest, &f) && f.number == 5 && f.bytes.n == 0);
+  assert_true(alb_tf_wire_next(&rest, &f) && f.number == 5 && f.bytes.n == 0);
   assert_int_equal(rest.n, 0);
 }
 
@@ -69,8 +70,8 @@ static void test_refused(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     alb_span rest = {(const uint8_t *)cases[i], strlen(cases[i])};
-    alb_wire_field f;
-    assert_false(alb_wire_next(&rest, &f));
+    alb_tf_wire_field f;
+    assert_false(alb_tf_wire_next(&rest, &f));
   }
 }
 

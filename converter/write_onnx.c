@@ -1,0 +1,40 @@
+/* ONNX files as a form of output (converter/onnx). */
+#include "converter/onnx/export.h"
+#include "converter/writer.h"
+
+/* Stored numbers; scales say how others are stored. */
+static uint64_t count_parameters(const alb_export *model) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < model->initializers.count; i++) {
+    const alb_initializer *item = &model->initializers.items[i];
+    if (!item->is_scale) count += model->package->graph->tensors->blobs.items[item->blob].elements;
+  }
+  return count;
+}
+
+static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_export *model, alb_written *out) {
+  alb_export_size size;
+  if (job->options->onnx.integer && job->dtype != ALB_I8) {
+    return alb_fail(diag, ALB_USAGE, "--onnx-int8 integer needs --dtype int8");
+  }
+  ALB_TRY(alb_export_build(diag, job->arena, job->package, &job->options->onnx, model));
+  ALB_TRY(alb_export_measure(model, job->path, &size));
+  out->size = size.file + size.data;
+  out->blob_bytes = size.weights;
+  out->tensors = out->blobs = model->initializers.count;
+  out->parameters = count_parameters(model);
+  if (size.data) {
+    ALB_TRY(
+        alb_write_note(diag, out,
+                       alb_arena_printf(job->arena, "%llu bytes of weights go to %s.data, which is to stay beside it",
+                                        (unsigned long long)size.data, job->path ? job->path : "OUTPUT")));
+  }
+  return job->options->dry_run ? ALB_OK : alb_export_write(model, job->path, job->options->replace);
+}
+
+alb_status alb_write_onnx(alb_diag *diag, const alb_write_job *job, alb_written *out) {
+  alb_export model = {0};
+  const alb_status status = write_model(diag, job, &model, out);
+  alb_export_free(&model);
+  return status;
+}
