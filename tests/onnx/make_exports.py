@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Writes tiny BERT and ALBERT exports as the exporters and optimisers that people use write them, with what ONNX
+Runtime computes for them.
+
+    make_exports.py OUT_DIR [--only NAME ...] [--list]
+
+Each export is OUT_DIR/NAME.onnx with OUT_DIR/NAME.json beside it: the versions of what wrote it, and for a few
+sequences the ids, the type ids and the outputs (flat lists and shapes). tests/onnx/exports holds the few that are
+committed (COMMITTED below); the others are for checking by hand. Needs torch, transformers, onnx, onnxscript,
+onnxruntime and onnxslim. Weights come from numpy's PCG64 seeded by names, so they do not change from run to run.
+"""
+import argparse
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import transformers
+
+warnings.filterwarnings("ignore")
+BERT = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hidden_layers=2, vocab_size=61,
+            max_position_embeddings=20, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12)
+ALBERT = dict(BERT, embedding_size=12, num_hidden_layers=3, hidden_act="gelu_new")
+COMMITTED = """bert-ts14 bert-ts14-sdpa bert-ts17-fixed bert-dynamo albert-ts14-slim albert-dynamo bert-mlm bert-classify
+bert-qa bert-ort-extended bert-ort-fused bert-int8 bert-qdq bert-fp16 bert-sentence""".split()
+
+
+def seeded(text):
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def fill(model, name):
+    """Weights large enough that attention is far from uniform and activations far from linear."""
+    for key, tensor in model.state_dict().items():
+        if not tensor.dtype.is_floating_point:
+            continue
+        values = seeded(f"{name}/{key}").standard_normal(tuple(tensor.shape))
+        if "norm" in key.lower() and key.endswith("weight"):
+            values = 1 + 0.3 * values
+        elif tensor.dim() == 1:
+            values = 0.2 * values
+        else:
+            values = (0.7 if "embeddings" in key else 1.2 / np.sqrt(tensor.shape[1])) * values
+        tensor.copy_(torch.tensor(values, dtype=tensor.dtype))
+    return model.eval()
+
+
+class Plain(torch.nn.Module):
+    """A model as a function of three tensors that gives a tuple of tensors."""
+
+    def __init__(self, model, pick):
+        super().__init__()
+        self.model, self.pick = model, pick
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        out = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return tuple(out[key] for key in self.pick)
+
+
+class Sentence(torch.nn.Module):
+    """Mean pooling over the mask and normalisation, as sentence embedding exports have them."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return hidden, torch.nn.functional.normalize(mean, p=2, dim=1)
+
+
+HEADS = {
+    "encoder": ("Model", ["last_hidden_state"]),
+    "pooled": ("Model", ["last_hidden_state", "pooler_output"]),
+    "mlm": ("ForMaskedLM", ["logits"]),
+    "classify": ("ForSequenceClassification", ["logits"]),
+    "tokens": ("ForTokenClassification", ["logits"]),
+    "qa": ("ForQuestionAnswering", ["start_logits", "end_logits"]),
+}
+
+
+def make(kind, head, attention, config):
+    config_class = transformers.BertConfig if kind == "Bert" else transformers.AlbertConfig
+    suffix, pick = HEADS["encoder" if head == "sentence" else head]
+    model_class = getattr(transformers, kind + suffix)
+    options = {"add_pooling_layer": False} if suffix == "Model" and head != "pooled" else {}
+    config = config_class(**config, num_labels=3 if head in ("classify", "tokens") else 2)
+    config._attn_implementation = attention
+    model = fill(model_class(config, **options), kind)
+    return (Sentence(model) if head == "sentence" else Plain(model, pick)).eval(), \
+        (["last_hidden_state", "sentence_embedding"] if head == "sentence" else pick)
+
+
+def export(path, kind="Bert", head="encoder", opset=14, attention="eager", fixed=0, dynamo=False, fold=True, half=False,
+           **config):
+    base = dict(BERT if kind == "Bert" else ALBERT, **config)
+    model, names = make(kind, head, attention, base)
+    if half:
+        model = model.half()
+    length = fixed or 7
+    ids = torch.arange(length).unsqueeze(0) * 5 % base["vocab_size"]
+    inputs = (ids, torch.ones_like(ids), (ids > 20).long() % base["type_vocab_size"])
+    keys = ["input_ids", "attention_mask", "token_type_ids"]
+    if dynamo:
+        shapes = None
+        if not fixed:
+            axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+            inputs, shapes = tuple(torch.cat([t, t]) for t in inputs), tuple(axes for _ in inputs)
+        torch.onnx.export(model, inputs, path, input_names=keys, output_names=names, opset_version=opset, dynamo=True,
+                          dynamic_shapes=shapes, external_data=False, optimize=fold, verbose=False)
+        return
+    axes = None if fixed else {key: {0: "batch", 1: "sequence"} for key in keys + names}
+    torch.onnx.export(model, inputs, path, input_names=keys, output_names=names, opset_version=opset, dynamo=False,
+                      dynamic_axes=axes, do_constant_folding=fold)
+
+
+def slim(path, out):
+    import onnxslim
+    onnxslim.slim(str(path), str(out))
+
+
+def ort_optimise(path, out, level):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, f"ORT_ENABLE_{level}")
+    options.optimized_model_filepath = str(out)
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def ort_fuse(path, out, half=False, options=None):
+    from onnxruntime.transformers import optimizer
+    model = optimizer.optimize_model(str(path), model_type="bert", num_heads=2, hidden_size=16, opt_level=0,
+                                     optimization_options=options)
+    if half:
+        model.convert_float_to_float16(keep_io_types=True)
+    model.save_model_to_file(str(out))
+
+
+def fuse_mha(path, out):
+    from onnxruntime.transformers.fusion_options import FusionOptions
+    options = FusionOptions("bert")
+    options.use_multi_head_attention = True
+    options.disable_attention_mask = False
+    ort_fuse(path, out, options=options)
+
+
+def int8(path, out):
+    from onnxruntime.quantization import quantize_dynamic
+    quantize_dynamic(str(path), str(out))
+
+
+def int8_channels(path, out):
+    from onnxruntime.quantization import quantize_dynamic
+    quantize_dynamic(str(path), str(out), per_channel=True, reduce_range=False)
+
+
+def qdq(path, out):
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.items = iter([feeds(onnx.load(path), s) for s in sequences(7)])
+
+        def get_next(self):
+            return next(self.items, None)
+    quantize_static(str(path), str(out), Reader(), quant_format=QuantFormat.QDQ, per_channel=False,
+                    op_types_to_quantize=["MatMul", "Gather", "Add"])
+
+
+def half_convert(path, out):
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), out)
+
+
+def weight_only(path, out):
+    """Weights as int8 with a DequantizeLinear in front, activations in f32."""
+    model = onnx.load(path)
+    nodes, graph = [], model.graph
+    weights = {i.name: i for i in graph.initializer if len(i.dims) == 2 and i.data_type == onnx.TensorProto.FLOAT}
+    for name, tensor in weights.items():
+        array = onnx.numpy_helper.to_array(tensor)
+        scale = np.abs(array).max(axis=0) / 127
+        graph.initializer.remove(tensor)
+        graph.initializer.append(onnx.numpy_helper.from_array(np.rint(array / scale).astype(np.int8), name + "_q"))
+        graph.initializer.append(onnx.numpy_helper.from_array(scale.astype(np.float32), name + "_s"))
+        nodes.append(onnx.helper.make_node("DequantizeLinear", [name + "_q", name + "_s"], [name], axis=1))
+    for i, node in enumerate(nodes):
+        graph.node.insert(i, node)
+    onnx.save(model, out)
+
+
+# name: what is exported, and what is done with it then
+EXPORTS = {
+    "bert-ts11": [dict(opset=11)],
+    "bert-ts14": [dict(head="pooled")],
+    "bert-ts14-sdpa": [dict(attention="sdpa")],
+    "bert-ts14-unfolded": [dict(fold=False)],
+    "bert-ts17-fixed": [dict(opset=17, fixed=9, head="pooled", hidden_act="relu", layer_norm_eps=1e-5)],
+    "bert-dynamo": [dict(dynamo=True, opset=18)],
+    "bert-dynamo-raw": [dict(dynamo=True, opset=18, fold=False)],
+    "bert-dynamo-sdpa": [dict(dynamo=True, opset=18, attention="sdpa", head="pooled")],
+    "bert-dynamo-20": [dict(dynamo=True, opset=20)],
+    "bert-dynamo-23": [dict(dynamo=True, opset=23, attention="sdpa")],
+    "bert-dynamo-fixed": [dict(dynamo=True, opset=18, fixed=8)],
+    "albert-ts14": [dict(kind="Albert", head="pooled")],
+    "albert-ts14-slim": [dict(kind="Albert"), slim],
+    "albert-dynamo": [dict(kind="Albert", dynamo=True, opset=18, attention="sdpa")],
+    "albert-equal-width": [dict(kind="Albert", embedding_size=16, num_hidden_groups=1)],
+    "albert-mlm": [dict(kind="Albert", head="mlm", num_hidden_layers=2)],
+    "bert-slim": [dict(head="pooled", opset=17), slim],
+    "bert-mlm": [dict(head="mlm", hidden_act="silu")],
+    "bert-classify": [dict(head="classify", attention="sdpa")],
+    "bert-tokens": [dict(head="tokens")],
+    "bert-qa": [dict(head="qa", opset=17)],
+    "bert-one-type": [dict(type_vocab_size=1)],
+    "bert-tanh": [dict(hidden_act="gelu_pytorch_tanh", opset=17, attention="sdpa")],
+    "bert-sentence": [dict(head="sentence")],
+    "bert-ort-basic": [dict(head="pooled"), lambda a, b: ort_optimise(a, b, "BASIC")],
+    "bert-ort-extended": [dict(head="pooled"), lambda a, b: ort_optimise(a, b, "EXTENDED")],
+    "bert-ort-all": [dict(head="pooled", attention="sdpa"), lambda a, b: ort_optimise(a, b, "ALL")],
+    "bert-ort-fused": [dict(head="pooled"), ort_fuse],
+    "bert-ort-fused-sdpa": [dict(head="pooled", attention="sdpa"), ort_fuse],
+    "bert-ort-mha": [dict(head="pooled"), fuse_mha],
+    "bert-ort-fp16": [dict(head="pooled"), lambda a, b: ort_fuse(a, b, half=True)],
+    "albert-ort-extended": [dict(kind="Albert"), lambda a, b: ort_optimise(a, b, "EXTENDED")],
+    "bert-fp16": [dict(), half_convert],
+    "bert-half": [dict(half=True, layer_norm_eps=1e-5)],
+    "bert-int8": [dict(head="pooled"), int8],
+    "bert-int8-channels": [dict(), int8_channels],
+    "bert-int8-fused": [dict(), ort_fuse, int8],
+    "bert-int8-extended": [dict(), int8, lambda a, b: ort_optimise(a, b, "EXTENDED")],
+    "bert-qdq": [dict(head="pooled"), qdq],
+    "bert-weight-only": [dict(), weight_only],
+}
+
+
+def sequences(length):
+    """Ids and type ids of three sequences: of another length each, unless the length is fixed."""
+    out = []
+    for i, n in enumerate([length] * 3 if length else [9, 3, 16]):
+        rng = seeded(f"sequence {i} {n}")
+        out.append((rng.integers(0, BERT["vocab_size"], n).tolist(), [int(2 * t >= n) for t in range(n)]))
+    return out
+
+
+def feeds(model, sequence):
+    ids, types = (np.array([s], np.int64) for s in sequence)
+    every = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
+    wanted = {i.name: i.type.tensor_type.elem_type for i in model.graph.input}
+    return {k: v.astype(np.int32 if wanted[k] == onnx.TensorProto.INT32 else np.int64) for k, v in every.items()
+            if k in wanted}
+
+
+def expected(path, fixed, types):
+    model = onnx.load(path)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    cases = []
+    for ids, type_ids in sequences(fixed):
+        type_ids = [min(t, types - 1) for t in type_ids]
+        given = feeds(model, (ids, type_ids))
+        out = session.run(None, given)
+        cases.append({"input_ids": ids, "token_type_ids": type_ids if "token_type_ids" in given else [0] * len(ids),
+                      "outputs": {o.name: {"shape": list(a.shape), "values": [float(f"{v:.8g}") for v in a.ravel()]}
+                                  for o, a in zip(session.get_outputs(), out) if a.dtype.kind == "f"}})
+    return cases
+
+
+def write(name, out):
+    recipe, *steps = EXPORTS[name]
+    with tempfile.TemporaryDirectory() as work:
+        path = pathlib.Path(work) / "0.onnx"
+        quiet = io.StringIO()
+        with torch.no_grad(), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            export(str(path), **recipe)
+            for i, step in enumerate(steps):
+                after = pathlib.Path(work) / f"{i + 1}.onnx"
+                step(path, after)
+                path = after
+        cases = expected(path, recipe.get("fixed", 0), recipe.get("type_vocab_size", 2))
+        versions = {m.__name__: m.__version__ for m in (torch, transformers, onnx, onnxruntime)}
+        (out / f"{name}.json").write_text(json.dumps({"versions": versions, "cases": cases}) + "\n")
+        shutil.copyfile(path, out / f"{name}.onnx")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--only", nargs="+", choices=sorted(EXPORTS))
+    parser.add_argument("--committed", action="store_true", help="only those that are committed")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for name in args.only or (COMMITTED if args.committed else EXPORTS):
+        try:
+            write(name, args.out)
+            print(f"{name}: {(args.out / f'{name}.onnx').stat().st_size} bytes")
+        except Exception:  # every exporter has its own errors; the others still run
+            failed += 1
+            print(f"{name}: FAILED: {traceback.format_exc().strip().splitlines()[-1]}")
+            if args.only:
+                traceback.print_exc()
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
