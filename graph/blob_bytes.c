@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "graph/tensors.h"
 
-enum { MAX_DEPTH = 8, BLOCK = 4096 };
+enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 32 };
 
 typedef struct maker {
   alb_diag *diag;
@@ -114,16 +114,33 @@ static alb_status make_mean(const maker *m, const alb_blob *blob, void *out) {
   return ALB_OK;
 }
 
-static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out) {
+static alb_status make_part(const maker *m, const alb_blob *blob, void *out) {
   const void *bytes;
   void *owned;
   const size_t step = alb_dtype_bytes(blob->dtype);
   const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
-  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r++) {
-    for (uint64_t c = 0; c < blob->columns; c++) {
-      memcpy((uint8_t *)out + (c * blob->rows + r) * step, (const uint8_t *)bytes + (r * blob->columns + c) * step,
-             step);
-    }
+  if (status == ALB_OK) memcpy(out, (const uint8_t *)bytes + blob->rows * step, (size_t)blob->elements * step);
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
+/* One square of a matrix, small enough to stay in the nearest cache. */
+static void transpose_tile(const alb_blob *blob, const uint8_t *from, uint64_t r0, uint64_t c0, uint8_t *to) {
+  const size_t step = alb_dtype_bytes(blob->dtype);
+  const uint64_t r1 = r0 + TILE < blob->rows ? r0 + TILE : blob->rows;
+  const uint64_t c1 = c0 + TILE < blob->columns ? c0 + TILE : blob->columns;
+  for (uint64_t c = c0; c < c1; c++) {
+    for (uint64_t r = r0; r < r1; r++)
+      memcpy(to + (c * blob->rows + r) * step, from + (r * blob->columns + c) * step, step);
+  }
+}
+
+static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r += TILE) {
+    for (uint64_t c = 0; c < blob->columns; c += TILE) transpose_tile(blob, bytes, r, c, out);
   }
   give_back(m, blob->inputs[0], owned);
   return status;
@@ -172,7 +189,7 @@ static alb_status make(const maker *m, uint32_t id, void *out) {
   static alb_status (*const makers[ALB_BLOB_KIND_COUNT])(const maker *, const alb_blob *, void *) = {
       [ALB_BLOB_BYTES] = make_bytes, [ALB_BLOB_CAST] = make_cast,           [ALB_BLOB_CONCAT] = make_concat,
       [ALB_BLOB_MEAN] = make_mean,   [ALB_BLOB_TRANSPOSE] = make_transpose, [ALB_BLOB_QUANT] = make_quant,
-      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,
+      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,           [ALB_BLOB_PART] = make_part,
   };
   if (m->depth > MAX_DEPTH) return alb_fail(m->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
   return makers[blob_at(m, id)->kind](m, blob_at(m, id), out);

@@ -31,7 +31,8 @@ typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
   uint64_t elements;
-  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy */
+  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy;
+                             PART: rows = the first element */
   alb_span bytes;         /* kind BYTES */
   const uint32_t *inputs; /* other kinds; in the table's arena */
   size_t input_count;
@@ -71,6 +72,14 @@ alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, si
                             uint32_t blob, uint32_t *id);
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
+
+/* Adds a tensor of `rows` rows of another one (elements, when that is a vector), from row `first` on. A part
+ * of a stack is the blob that was stacked; scales go along. Errors: ALB_INTERNAL for rows that are not there. */
+alb_status alb_tensors_rows(alb_diag *diag, alb_tensors *table, alb_str name, uint32_t tensor, uint64_t first,
+                            uint64_t rows, uint32_t *id);
+/* The transpose of a rows x columns blob; that of a transpose is what was transposed. (tensor_rows.c) */
+alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
+                               uint32_t *out);
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);
