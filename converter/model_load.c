@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "converter/import_alb.h"
+#include "converter/onnx/onnx_import.h"
 #include "graph/build_encoder.h"
 
 /* The label of a class, or NULL. */
@@ -41,12 +42,37 @@ static alb_status read_vocab(alb_diag *diag, alb_loaded *out) {
   return alb_vocab_import(diag, &out->source, &out->arena, &options, &out->vocab);
 }
 
-static alb_status load_checkpoint(alb_diag *diag, const char *path, alb_loaded *out) {
-  ALB_TRY(alb_source_open(diag, path, &out->source));
+/* Weights with names: config.json says what they are. */
+static alb_status load_weights(alb_diag *diag, alb_loaded *out) {
   if (!out->source.config) return alb_fail(diag, ALB_MISSING, "no config.json beside the weights");
   ALB_TRY(alb_config_read(diag, out->source.config, &out->config));
-  ALB_TRY(alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding));
+  return alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding);
+}
+
+/* An ONNX graph says by itself what it computes; config.json only adds what a graph can't say. */
+static alb_status load_graph(alb_diag *diag, alb_loaded *out) {
+  alb_onnx_imported imported;
+  ALB_TRY(alb_onnx_import(diag, &out->arena, out->source.onnx, out->source.onnx_bytes, &out->tensors, &out->spec,
+                          &imported));
+  const json_t *pad = json_object_get(out->source.config, "pad_token_id");
+  const json_int_t id = json_integer_value(pad);
+  if (id > 0 && id < out->spec.config.vocab) out->spec.config.pad_id = (uint32_t)id;
+  return ALB_OK;
+}
+
+/* A pooled output of an ONNX graph counts where no file says how sentences are pooled. */
+static void use_own_pooling(alb_loaded *out) {
+  if (!out->source.onnx || out->sentence.stated || out->spec.pooling == ALB_POOL_NONE) return;
+  out->sentence.pooling = out->spec.pooling;
+  out->sentence.normalize = out->spec.normalize;
+  out->sentence.stated = true;
+}
+
+static alb_status load_checkpoint(alb_diag *diag, const char *path, alb_loaded *out) {
+  ALB_TRY(alb_source_open(diag, path, &out->source));
+  ALB_TRY(out->source.onnx ? load_graph(diag, out) : load_weights(diag, out));
   ALB_TRY(alb_sentence_read(diag, &out->arena, &out->source, &out->sentence));
+  use_own_pooling(out);
   ALB_TRY(read_labels(diag, out));
   out->spec.pooling = out->sentence.pooling;
   out->spec.normalize = out->sentence.normalize;

@@ -5,15 +5,16 @@
 #include <stdlib.h>
 
 #include "converter/json_strict.h"
+#include "converter/onnx/onnx_graph.h"
 #include "converter/reader.h"
 #include "converter/shards.h"
 
 /* Where the weights of a folder are looked for, in this order. */
-static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json",
+static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "model.onnx",
+                                           "onnx/model.onnx",
                                            /* not read yet, but named by what is in them: */
-                                           "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx",
-                                           "onnx/model.onnx", "tf_model.h5", "model.gguf", "model.ckpt.index",
-                                           "bert_model.ckpt.index", "saved_model.pb"};
+                                           "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+                                           "model.gguf", "model.ckpt.index", "bert_model.ckpt.index", "saved_model.pb"};
 
 /* A relative name whose parts never lead upwards. */
 static bool is_inside(const char *name) {
@@ -139,6 +140,8 @@ void alb_source_free(alb_source *source) {
   for (size_t i = 0; i < source->files.count; i++) alb_file_unmap(&source->files.items[i].file);
   alb_vec_free(&source->files);
   alb_tensors_free(&source->tensors);
+  if (source->onnx) alb_onnx_model_free(source->onnx);
+  free(source->onnx);
   if (source->config) json_decref(source->config);
   alb_arena_free(&source->arena);
 }

@@ -19,8 +19,10 @@ typedef struct alb_source {
   alb_arena arena;
   const char *folder; /* where the files lie, in arena */
   ALB_VEC(alb_source_file) files;
-  alb_tensors tensors; /* names as the source has them */
-  json_t *config;      /* config.json; NULL when there is none */
+  alb_tensors tensors;         /* names as the source has them */
+  json_t *config;              /* config.json; NULL when there is none */
+  struct alb_onnx_model *onnx; /* the graph of an ONNX file, owned; NULL: another form */
+  alb_span onnx_bytes;         /* of that file, mapped */
 } alb_source;
 
 /* Reads a folder or a file; the form is told by content (readers.def). */

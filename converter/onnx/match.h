@@ -29,8 +29,8 @@ typedef enum alb_onnx_product_kind {
 
 typedef struct alb_onnx_product {
   alb_onnx_product_kind kind;
-  uint32_t node;   /* in the main graph */
-  uint32_t x, y;   /* classes; x of a LOOKUP: the value of the indices */
+  uint32_t node; /* in the main graph */
+  uint32_t x, y; /* classes; x of a LOOKUP: the value of the indices */
   size_t rows, k, n;
   alb_onnx_part weight, bias;
   alb_activation activation; /* computed by the product itself */
@@ -41,7 +41,7 @@ typedef struct alb_onnx_product {
 typedef struct alb_onnx_norm {
   alb_onnx_part bias, gamma, beta;
   float eps;
-  uint32_t y;  /* class */
+  uint32_t y;   /* class */
   double error; /* of the formula on the trace */
 } alb_onnx_norm;
 
@@ -64,7 +64,7 @@ typedef struct alb_onnx_encoder {
   bool token_classes;
   alb_pooling pooling; /* of an output that is one vector; ALB_POOL_NONE */
   bool normalize;
-  uint32_t hidden_value; /* that holds the last hidden state */
+  uint32_t hidden_value;                                          /* that holds the last hidden state */
   uint32_t pooler_value, classifier_value, span_value, mlm_value; /* what heads give, before any cut */
 } alb_onnx_encoder;
 
@@ -74,13 +74,13 @@ typedef struct alb_onnx_match {
   alb_onnx_trace *trace;
   size_t tokens;
   const int64_t *ids, *type_ids; /* [tokens], what was fed */
-  bool fixed; /* the graph takes sequences of one length only */
+  bool fixed;                    /* the graph takes sequences of one length only */
   double tolerance;
   ALB_VEC(alb_onnx_product) products; /* in the order of the nodes */
   uint32_t *product_of;               /* [nodes] index in products, ALB_ONNX_NONE, or ALB_ONNX_INSIDE */
   bool *feeds_product, *is_output;    /* [values] of a class */
   uint32_t *reached;                  /* [values] the last walk that reached a class */
-  uint32_t *user_begin, *users;       /* [values + 1], nodes that use a value: users[user_begin[v] .. user_begin[v + 1]) */
+  uint32_t *user_begin, *users; /* [values + 1], nodes that use a value: users[user_begin[v] .. user_begin[v + 1]) */
   uint32_t walk;
   alb_onnx_encoder *out;
 } alb_onnx_match;

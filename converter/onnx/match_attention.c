@@ -7,8 +7,8 @@
 typedef struct attention {
   alb_onnx_match *m;
   size_t tokens, hidden;
-  uint32_t y[3];     /* classes of the three products' results; for a merged one all the same */
-  float *values[3];  /* [tokens][hidden] of each, bias added; owned */
+  uint32_t y[3];    /* classes of the three products' results; for a merged one all the same */
+  float *values[3]; /* [tokens][hidden] of each, bias added; owned */
   alb_onnx_part weight[3], bias[3];
 } attention;
 
@@ -161,7 +161,7 @@ static alb_status find_context(attention *a, uint32_t node, alb_onnx_matched_lay
     if (m->product_of[reached] == ALB_ONNX_NONE) continue;
     alb_onnx_product *p = &m->products.items[m->product_of[reached]];
     if (p->used || p->kind != ALB_ONNX_PRODUCT || p->k != a->hidden || p->rows != a->tokens) continue;
-    size_t order[3];
+    size_t order[3] = {0, 1, 2};
     double error;
     const float *target;
     ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, p->x, &target));
@@ -174,9 +174,10 @@ static alb_status find_context(attention *a, uint32_t node, alb_onnx_matched_lay
     nearest = reached;
     break;
   }
-  return alb_match_refuse(m, nearest == ALB_ONNX_NONE ? node : nearest,
-                          "expected softmax(q k^T / sqrt(width of a head)) v of the three products before it, all tokens "
-                          "seeing all; no order and no number of heads gives these numbers");
+  return alb_match_refuse(
+      m, nearest == ALB_ONNX_NONE ? node : nearest,
+      "expected softmax(q k^T / sqrt(width of a head)) v of the three products before it, all tokens "
+      "seeing all; no order and no number of heads gives these numbers");
 }
 
 /* ---- com.microsoft Attention: one node ---- */
@@ -187,7 +188,8 @@ static alb_status take_fused(alb_onnx_match *m, const alb_onnx_product *p, alb_o
   const size_t hidden = p->n / 3;
   const int64_t stated = alb_onnx_attr_int(node, "num_heads", 0);
   const double scale = (double)alb_onnx_attr_float(node, "scale", 0);
-  if (stated < 1 || hidden % (size_t)stated) return alb_match_refuse(m, p->node, "expected heads that divide %zu", hidden);
+  if (stated < 1 || hidden % (size_t)stated)
+    return alb_match_refuse(m, p->node, "expected heads that divide %zu", hidden);
   *heads = (size_t)stated;
   const double usual = 1 / sqrt((double)(hidden / *heads));
   if (alb_onnx_attr_int(node, "unidirectional", 0) || alb_onnx_attr_int(node, "do_rotary", 0) ||

@@ -178,7 +178,8 @@ static alb_status take_constant(embeddings *e, const addend *a) {
   }
   const uint32_t table = find_table(e, a->numbers);
   if (table == ALB_ONNX_NONE && !e->m->fixed)
-    return alb_match_refuse(e->m, e->word->node, "expected behind it a table of positions, found rows that come from no table");
+    return alb_match_refuse(e->m, e->word->node,
+                            "expected behind it a table of positions, found rows that come from no table");
   out->position = alb_match_whole(table == ALB_ONNX_NONE ? a->value : table);
   return ALB_OK;
 }
@@ -210,7 +211,8 @@ static alb_status take_fused(alb_onnx_match *m, alb_onnx_product *p) {
     const alb_onnx_tensor *t = &m->trace->tensors[node->inputs[8]];
     for (size_t i = 0; i < t->count; i++) plain = plain && alb_onnx_get_i64(t, i) == (int64_t)(i % m->tokens);
   }
-  if (!plain) return alb_match_refuse(m, p->node, "expected the token ids, the type ids and positions that count from 0");
+  if (!plain)
+    return alb_match_refuse(m, p->node, "expected the token ids, the type ids and positions that count from 0");
   out->word = alb_match_whole(node->inputs[2]);
   out->position = alb_match_whole(node->inputs[3]);
   if (types) out->type = alb_match_whole(node->inputs[4]);
@@ -248,7 +250,9 @@ static alb_status match_sum(alb_onnx_match *m) {
   unsigned subset = 0;
   bool found;
   find_lookups(&e);
-  if (!e.word) return alb_fail(m->diag, ALB_UNSUPPORTED, "expected a table of word embeddings, looked up by the token ids; there is none");
+  if (!e.word)
+    return alb_fail(m->diag, ALB_UNSUPPORTED,
+                    "expected a table of word embeddings, looked up by the token ids; there is none");
   e.width = e.word->n;
   ALB_TRY(find_addends(&e));
   ALB_TRY(find_sum(&e, &subset, &found));

@@ -60,9 +60,9 @@ static void mark_outputs(alb_onnx_match *m) {
 }
 
 static void forget(alb_onnx_encoder *out) {
-  alb_onnx_part *const parts[] = {&out->word,         &out->type,        &out->position,      &out->projection_w,
-                                  &out->projection_b, &out->pooler_w,    &out->pooler_b,      &out->classifier_w,
-                                  &out->classifier_b, &out->span_w,      &out->span_b,        &out->mlm_dense_w,
+  alb_onnx_part *const parts[] = {&out->word,         &out->type,          &out->position,     &out->projection_w,
+                                  &out->projection_b, &out->pooler_w,      &out->pooler_b,     &out->classifier_w,
+                                  &out->classifier_b, &out->span_w,        &out->span_b,       &out->mlm_dense_w,
                                   &out->mlm_dense_b,  &out->mlm_decoder_w, &out->mlm_decoder_b};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) *parts[i] = alb_onnx_no_part;
   out->hidden_value = out->pooler_value = out->classifier_value = out->span_value = out->mlm_value = ALB_ONNX_NONE;

@@ -187,8 +187,10 @@ static alb_status refuse_others(const alb_onnx_match *m) {
   for (size_t i = 0; i < m->products.count; i++) {
     const alb_onnx_product *p = &m->products.items[i];
     if (p->used || p->kind == ALB_ONNX_LOOKUP) continue;
-    return alb_match_refuse(m, p->node, "a product with a [%zu, %zu] matrix belongs to no part of a BERT or ALBERT encoder and its heads that is known",
-                            p->k, p->n);
+    return alb_match_refuse(
+        m, p->node,
+        "a product with a [%zu, %zu] matrix belongs to no part of a BERT or ALBERT encoder and its heads that is known",
+        p->k, p->n);
   }
   return ALB_OK;
 }

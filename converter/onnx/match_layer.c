@@ -4,8 +4,8 @@
 #include "converter/onnx/match_attention.h"
 
 /* The LayerNorm of a product's result and a residual; the product's bias is found with it. */
-static alb_status match_block_norm(alb_onnx_match *m, const alb_onnx_product *p, uint32_t residual,
-                                   alb_onnx_part *bias, alb_onnx_norm *norm) {
+static alb_status match_block_norm(alb_onnx_match *m, const alb_onnx_product *p, uint32_t residual, alb_onnx_part *bias,
+                                   alb_onnx_norm *norm) {
   const size_t width = m->out->hidden, n = m->tokens * width;
   const float *y, *x;
   bool found;
@@ -58,8 +58,9 @@ static alb_status match_ffn(alb_onnx_match *m, uint32_t x, uint32_t before, alb_
   if (!down) return alb_match_refuse(m, up->node, "expected another product behind it (the second of an FFN)");
   ALB_TRY(alb_match_activation(m, up, down->x, &layer->up_b, &activation, &y, &found));
   if (!found) {
-    return alb_match_refuse(m, up->node, "expected a bias and an activation that is known (gelu, gelu_tanh, relu, silu, "
-                                         "tanh, sigmoid) between it and the next product");
+    return alb_match_refuse(m, up->node,
+                            "expected a bias and an activation that is known (gelu, gelu_tanh, relu, silu, "
+                            "tanh, sigmoid) between it and the next product");
   }
   if (m->out->layers.count && (activation != m->out->activation || up->n != m->out->intermediate))
     return alb_match_refuse(m, up->node, "activation or width differ from those of the layers before");

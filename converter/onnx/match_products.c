@@ -225,7 +225,8 @@ static bool finish_lookup(alb_onnx_match *m, alb_onnx_product *p) {
   const uint32_t user = next_user(m, p->y, ALB_ONNX_OP_DequantizeLinear);
   if (user == ALB_ONNX_NONE) return false;
   const alb_onnx_node *node = alb_match_node(m, user);
-  if (node->inputs[0] != p->y || is_dynamic(m, input(node, 1)) || tensor_of(m, input(node, 1))->count != 1) return false;
+  if (node->inputs[0] != p->y || is_dynamic(m, input(node, 1)) || tensor_of(m, input(node, 1))->count != 1)
+    return false;
   p->weight.scale = input(node, 1);
   p->weight.zero = input(node, 2);
   p->y = node->outputs[0];

@@ -47,8 +47,10 @@ static void collect(alb_onnx_region *region, const alb_onnx_node *node) {
     if (alb_match_is_vector(m, value, region->width)) keep_vector(region, value, 0);
   }
   const alb_onnx_attribute *epsilon = alb_onnx_attribute_find(node, "epsilon");
-  const bool normalizes = node->op == ALB_ONNX_OP_LayerNormalization || node->op == ALB_ONNX_OP_ms_SkipLayerNormalization;
-  if (normalizes) keep_eps(region, (double)(epsilon ? epsilon->f : node->op == ALB_ONNX_OP_LayerNormalization ? 1e-5F : 1e-12F));
+  const bool normalizes =
+      node->op == ALB_ONNX_OP_LayerNormalization || node->op == ALB_ONNX_OP_ms_SkipLayerNormalization;
+  if (normalizes)
+    keep_eps(region, (double)(epsilon ? epsilon->f : node->op == ALB_ONNX_OP_LayerNormalization ? 1e-5F : 1e-12F));
 }
 
 static bool sees(const alb_onnx_region *region, const alb_onnx_node *node) {

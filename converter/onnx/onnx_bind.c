@@ -87,10 +87,11 @@ static alb_status bind(binder *b, alb_role role, const alb_onnx_part *part, uint
   const alb_role_facts *facts = alb_role_info(role);
   uint64_t dims[2];
   const size_t rank = alb_role_shape(&b->spec->config, role, dims);
-  const alb_onnx_layout layout =
-      rank == 1 ? ALB_ONNX_VECTOR : facts->part == ALB_PART_TABLE ? ALB_ONNX_TABLE : ALB_ONNX_MATRIX;
-  const char *name = facts->scope == ALB_SCOPE_LAYER ? alb_arena_printf(b->arena, "layer.%u.%s", layer, facts->name)
-                                                     : facts->name;
+  const alb_onnx_layout layout = rank == 1                       ? ALB_ONNX_VECTOR
+                                 : facts->part == ALB_PART_TABLE ? ALB_ONNX_TABLE
+                                                                 : ALB_ONNX_MATRIX;
+  const char *name =
+      facts->scope == ALB_SCOPE_LAYER ? alb_arena_printf(b->arena, "layer.%u.%s", layer, facts->name) : facts->name;
   if (!name) return alb_fail_memory(b->m->diag, 64, "a tensor name");
   return alb_onnx_parameter(&b->parameters, alb_str_of(name), part, layout, rank == 1 ? 1 : (size_t)dims[0],
                             (size_t)dims[rank - 1], id);
@@ -105,7 +106,11 @@ static size_t table_rows(const alb_onnx_match *m, const alb_onnx_part *part, siz
 static alb_status set_config(binder *b) {
   const alb_onnx_encoder *e = b->m->out;
   alb_encoder_config *c = &b->spec->config;
-  const size_t sizes[] = {e->hidden, e->embedding, e->heads, e->intermediate, table_rows(b->m, &e->word, e->embedding),
+  const size_t sizes[] = {e->hidden,
+                          e->embedding,
+                          e->heads,
+                          e->intermediate,
+                          table_rows(b->m, &e->word, e->embedding),
                           table_rows(b->m, &e->position, e->embedding)};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     if (sizes[i] == 0 || sizes[i] > 1U << 24)

@@ -135,8 +135,8 @@ static alb_status unpack(alb_onnx_parameters *p, const alb_onnx_part *part, size
   const alb_onnx_tensor **inputs = calloc(node->input_count, sizeof *inputs);
   alb_onnx_tensor one = {0};
   const int64_t dims[2] = {(int64_t)in, (int64_t)in};
-  alb_status status = inputs ? alb_onnx_tensor_new(m->diag, m->trace->tensors[node->inputs[0]].type, 2, dims, &one)
-                             : no_memory(p);
+  alb_status status =
+      inputs ? alb_onnx_tensor_new(m->diag, m->trace->tensors[node->inputs[0]].type, 2, dims, &one) : no_memory(p);
   for (size_t i = 0; status == ALB_OK && i < in; i++) alb_onnx_set_f64(&one, i * in + i, 1);
   for (uint32_t i = 0; status == ALB_OK && i < node->input_count; i++) {
     if (node->inputs[i] != ALB_ONNX_NONE) inputs[i] = i ? &m->trace->tensors[node->inputs[i]] : &one;
@@ -159,7 +159,7 @@ static double element(const alb_onnx_tensor *t, const alb_onnx_tensor *scale, co
 /* What a computed matrix is read from. */
 typedef struct numbers {
   const alb_onnx_tensor *t, *scale, *zero;
-  bool turned; /* element [r,c] stands at [c,r] */
+  bool turned;       /* element [r,c] stands at [c,r] */
   size_t first, all; /* the first of the rows that are taken, and how many rows there are */
 } numbers;
 
@@ -213,14 +213,16 @@ static alb_status matrix_blob(alb_onnx_parameters *p, alb_str name, const alb_on
   const origin from = plain ? trace_back(p, part) : (origin){ALB_ONNX_NONE, false};
   const alb_onnx_tensor *t = from.constant == ALB_ONNX_NONE ? NULL : &p->m->model->constants.items[from.constant];
   const size_t first = part->size ? part->first : 0;
-  const bool fits = t && alb_onnx_type_is_float(t->type) && t->count % columns == 0 && t->count >= (first + rows) * columns;
+  const bool fits =
+      t && alb_onnx_type_is_float(t->type) && t->count % columns == 0 && t->count >= (first + rows) * columns;
   return fits ? stored_matrix(p, name, part, &from, table, rows, columns, blob)
               : computed_matrix(p, name, part, table, rows, columns, blob);
 }
 
 /* ---- vectors ---- */
 
-static alb_status vector_blob(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, size_t n, uint32_t *blob) {
+static alb_status vector_blob(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, size_t n,
+                              uint32_t *blob) {
   if (part->value == ALB_ONNX_NONE) return made_blob(p, name, NULL, n, blob);
   const origin from = trace_back(p, part);
   const alb_onnx_tensor *t = from.constant == ALB_ONNX_NONE ? NULL : &p->m->model->constants.items[from.constant];

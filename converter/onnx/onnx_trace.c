@@ -7,8 +7,8 @@
 #include "converter/onnx/onnx_eval.h"
 
 enum {
-  LARGE = 1 << 16,    /* elements of a computed constant that is not kept: it can be made again */
-  MAX_REMAKE = 4096,  /* nodes computed again for one constant */
+  LARGE = 1 << 16,   /* elements of a computed constant that is not kept: it can be made again */
+  MAX_REMAKE = 4096, /* nodes computed again for one constant */
   KEY = sizeof(alb_hash128) + sizeof(uint64_t)
 };
 
@@ -139,8 +139,8 @@ static void drop(alb_onnx_trace *t, uint32_t value) {
 /* After its last use a value goes: when it is not wanted, or when it is a large constant. */
 static void release(alb_onnx_trace *t, uint32_t value) {
   if (value == ALB_ONNX_NONE || t->left[value] == 0 || --t->left[value] > 0) return;
-  const bool spent = t->options.wanted ? !t->options.wanted[value]
-                                       : !t->dynamic[value] && t->tensors[value].count > LARGE;
+  const bool spent =
+      t->options.wanted ? !t->options.wanted[value] : !t->dynamic[value] && t->tensors[value].count > LARGE;
   if (spent && t->model->values.items[value].constant == ALB_ONNX_NONE) drop(t, value);
 }
 
