@@ -12,6 +12,16 @@ static void key_int(alb_json *json, const char *key, uint64_t value) {
   alb_json_int(json, (int64_t)value);
 }
 
+/* What a classifier's classes are called, and how its logits become scores. */
+static void json_classes(alb_json *json, const alb_classes *classes) {
+  alb_json_key(json, "labels");
+  alb_json_open(json, '[');
+  for (size_t i = 0; i < classes->count; i++) alb_json_text(json, alb_str_of(classes->labels[i]));
+  alb_json_close(json, ']');
+  key_text(json, "class_score", classes->class_score);
+  key_text(json, "rank_score", classes->rank_score);
+}
+
 static void json_config(alb_json *json, const alb_inspection *in) {
   const alb_encoder_config *c = &in->loaded.spec.config;
   const struct {
@@ -43,6 +53,7 @@ static void json_config(alb_json *json, const alb_inspection *in) {
     alb_json_text(json, alb_str_of(in->loaded.vocab.tokenizer->model));
   else
     alb_json_null(json);
+  json_classes(json, &in->loaded.classes);
   alb_json_close(json, '}');
 }
 

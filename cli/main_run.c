@@ -32,16 +32,20 @@ static alb_run_command *const functions[] = {
 };
 
 #define BIT(id) (1u << TASK_##id)
-#define LATER (BIT(CLASSIFY) | BIT(NER) | BIT(QA) | BIT(RERANK) | BIT(SERVE))
-#define VECTORS (BIT(EMBED) | BIT(HIDDEN) | LATER)
+#define HEADS (BIT(CLASSIFY) | BIT(NER) | BIT(QA))
+#define VECTORS (BIT(EMBED) | BIT(HIDDEN) | HEADS)
 #define AT(field) offsetof(alb_run_options, field)
 
 static const alb_option options[] = {
     {"json", 0, ALB_OPTION_FLAG, AT(json), ALB_ALL_COMMANDS, NULL,
      "all that is known as JSON (embed: with the pooling; bench: JSON for its table)"},
-    {"ids", 0, ALB_OPTION_FLAG, AT(ids), VECTORS, NULL,
+    {"ids", 0, ALB_OPTION_FLAG, AT(ids), VECTORS | BIT(RERANK), NULL,
      "texts are JSON: {\"input_ids\":[...],\"token_type_ids\":[...]}"},
-    {"format", 0, ALB_OPTION_CHOICE, AT(format), VECTORS, "json|npy", "JSON lines or one float32 array; default json"},
+    {"pairs", 0, ALB_OPTION_FLAG, AT(pairs), BIT(CLASSIFY), NULL,
+     "texts are JSON: {\"text\":\"...\",\"text_pair\":\"...\"}"},
+    {"logits", 0, ALB_OPTION_FLAG, AT(logits), HEADS, NULL, "the head's numbers as they are; default: scores"},
+    {"format", 0, ALB_OPTION_CHOICE, AT(format), VECTORS, "json|npy",
+     "JSON lines or one float32 array (of heads: logits); default json"},
     {"top-k", 0, ALB_OPTION_SIZE, AT(top_k), BIT(FILL_MASK), "N", "proposals for each mask; default 5"},
     {"lengths", 0, ALB_OPTION_TEXT, AT(lengths), BIT(BENCH), "BxS|@FILE",
      "B sequences of S tokens, or a file with a length a line, all one batch; default 1x128"},

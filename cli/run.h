@@ -9,7 +9,7 @@
 #include "cli/run_input.h"
 
 typedef struct alb_run_options {
-  bool json, ids, no_verify;
+  bool json, ids, pairs, logits, no_verify;
   unsigned quiet, verbose;
   const char *format; /* "json" or "npy" */
   const char *lengths;
@@ -23,6 +23,7 @@ typedef struct alb_runner {
   const char *path; /* of the model */
   char **texts;     /* the operands after the model, borrowed */
   size_t text_count;
+  const char *query; /* rerank: stands before every text; else NULL */
   alb_model *model;
   alb_model_info info;
   alb_session *session;
@@ -47,6 +48,24 @@ alb_status alb_run_room(alb_diag *diag, size_t rows, size_t width, float **value
 
 /* Width of an output; ALB_UNSUPPORTED when the model does not have it. */
 alb_status alb_run_width(alb_diag *diag, const alb_runner *runner, const char *output, size_t *width);
+
+/* The same with a message that names the head in words. */
+alb_status alb_run_head(alb_diag *diag, const alb_runner *runner, const char *output, const char *words, size_t *width);
+
+/* ALB_UNSUPPORTED when there is no tokenizer and no --ids. */
+alb_status alb_run_need_texts(alb_diag *diag, const alb_runner *runner);
+
+/* Does the command give logits, and not what they mean? */
+bool alb_run_wants_logits(const alb_runner *runner);
+
+/* Writes the logits of a head for all texts, a row for each text or for each token. (run_vectors.c) */
+alb_status alb_run_logits(alb_diag *diag, alb_runner *runner, const char *output, bool by_token);
+
+/* What scores are sorted by: NaN stands last. */
+float alb_run_order(float score);
+
+/* "truncated":true in an object of a reply to a text that was cut; nothing else has the member. */
+void alb_run_put_truncated(alb_json *json, bool truncated);
 
 /* Records what the library reports. */
 alb_status alb_run_fail(alb_diag *diag, alb_status status, const alb_error *error);

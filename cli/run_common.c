@@ -1,11 +1,13 @@
 /* What the commands of albert-run share: errors, notes, flushing. */
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "cli/run.h"
+#include "cli/run_pairs.h"
 
 alb_status alb_run_fail(alb_diag *diag, alb_status status, const alb_error *error) {
   return status == ALB_OK ? ALB_OK : alb_fail(diag, status, "%s", error->text);
@@ -29,14 +31,31 @@ void alb_run_note(const alb_runner *runner, const char *format, ...) {
   alb_diag_free(&line);
 }
 
-static alb_status add_text(alb_diag *diag, alb_runner *runner, alb_str text, alb_ids *ids) {
-  if (runner->options.ids) return alb_ids_parse(diag, &runner->info, text, ids);
-  const alb_text one = {.text = text.p, .length = text.n};
+static alb_status tokenize(alb_diag *diag, alb_runner *runner, const alb_text *text, alb_ids *ids) {
   alb_tokens tokens;
   alb_error error;
-  ALB_TRY(alb_run_fail(diag, alb_tokenize(runner->session, &one, 0, &tokens, &error), &error));
+  ALB_TRY(alb_run_fail(diag, alb_tokenize(runner->session, text, 0, &tokens, &error), &error));
   if (tokens.count == 0) return alb_fail(diag, ALB_MALFORMED, "has no tokens");
   return alb_ids_add(diag, &tokens, ids);
+}
+
+static alb_status add_pair(alb_diag *diag, alb_runner *runner, alb_str line, alb_ids *ids) {
+  static const alb_pair_keys keys = {.first = "text", .second = "text_pair", .second_optional = true};
+  alb_pair pair;
+  alb_status status = alb_pair_parse(diag, line, &keys, &pair);
+  /* as in transformers, an empty second text is none */
+  const alb_text text = {pair.first.p, pair.first.n, pair.second.n ? pair.second.p : NULL, pair.second.n};
+  if (status == ALB_OK) status = tokenize(diag, runner, &text, ids);
+  alb_pair_free(&pair);
+  return status;
+}
+
+static alb_status add_text(alb_diag *diag, alb_runner *runner, alb_str text, alb_ids *ids) {
+  if (runner->options.ids) return alb_ids_parse(diag, &runner->info, text, ids);
+  if (runner->options.pairs) return add_pair(diag, runner, text, ids);
+  const char *query = runner->query;
+  if (!query) return tokenize(diag, runner, &(alb_text){.text = text.p, .length = text.n}, ids);
+  return tokenize(diag, runner, &(alb_text){query, strlen(query), text.p, text.n}, ids);
 }
 
 alb_status alb_run_sequences(alb_diag *diag, alb_runner *runner, alb_input *input, alb_ids *ids) {
@@ -68,4 +87,31 @@ alb_status alb_run_room(alb_diag *diag, size_t rows, size_t width, float **value
 alb_status alb_run_width(alb_diag *diag, const alb_runner *runner, const char *output, size_t *width) {
   *width = alb_model_output_width(runner->model, output);
   return *width ? ALB_OK : alb_fail(diag, ALB_UNSUPPORTED, "the model has no output \"%s\"", output);
+}
+
+alb_status alb_run_head(alb_diag *diag, const alb_runner *runner, const char *output, const char *words,
+                        size_t *width) {
+  *width = alb_model_output_width(runner->model, output);
+  return *width ? ALB_OK : alb_fail(diag, ALB_UNSUPPORTED, "the model has no %s head (\"%s\")", words, output);
+}
+
+alb_status alb_run_need_texts(alb_diag *diag, const alb_runner *runner) {
+  if (runner->options.ids && runner->options.pairs)
+    return alb_fail(diag, ALB_USAGE, "--ids and --pairs exclude each other");
+  if (runner->options.ids || runner->info.has_tokenizer) return ALB_OK;
+  return alb_fail(diag, ALB_UNSUPPORTED, "the model has no tokenizer: it runs with --ids");
+}
+
+bool alb_run_wants_logits(const alb_runner *runner) {
+  return runner->options.logits || runner->options.format[0] == 'n';
+}
+
+float alb_run_order(float score) {
+  return isnan(score) ? -INFINITY : score;
+}
+
+void alb_run_put_truncated(alb_json *json, bool truncated) {
+  if (!truncated) return;
+  alb_json_key(json, "truncated");
+  alb_json_bool(json, true);
 }

@@ -11,10 +11,7 @@ static void put_fill(alb_json *json, const alb_fill *fill, bool truncated) {
   alb_json_text(json, alb_str_of(fill->token_str));
   alb_json_key(json, "sequence");
   alb_json_text(json, alb_str_of(fill->sequence));
-  if (truncated) {
-    alb_json_key(json, "truncated");
-    alb_json_bool(json, true);
-  }
+  alb_run_put_truncated(json, truncated);
   alb_json_close(json, '}');
 }
 

@@ -1,4 +1,4 @@
-/* albert-run embed and hidden: vectors of texts or of their tokens, as JSON lines or one array. */
+/* albert-run embed and hidden, and logits of heads: vectors of texts or of their tokens, as JSON lines or one array. */
 #include <stdlib.h>
 
 #include "cli/npy_out.h"
@@ -8,6 +8,7 @@ typedef struct vectors {
   alb_runner *runner;
   const char *output, *key; /* the model's output, and its name in JSON */
   bool by_token;            /* a vector for each token, not for each text */
+  bool pooled;              /* sentence embeddings: the pooling is worth a word */
   bool as_npy;
   size_t width;
   alb_json json;
@@ -40,7 +41,7 @@ static void put_line(vectors *v, size_t i, const float *values, size_t rows) {
   alb_json_int(json, (int64_t)v->ids.lengths.items[i]);
   alb_json_key(json, "truncated");
   alb_json_bool(json, v->ids.truncated.items[i]);
-  if (v->runner->options.json && !v->by_token) {
+  if (v->runner->options.json && v->pooled) {
     char pooling[128];
     pooling_text(&v->runner->info, pooling);
     alb_json_key(json, "pooling");
@@ -80,10 +81,8 @@ static alb_status run_batches(alb_diag *diag, vectors *v) {
 
 static alb_status run(alb_diag *diag, vectors *v) {
   ALB_TRY(alb_run_width(diag, v->runner, v->output, &v->width));
-  if (!v->runner->options.ids && !v->runner->info.has_tokenizer) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "the model has no tokenizer: it runs with --ids");
-  }
-  if (!v->by_token && !v->runner->info.pooling_stated) {
+  ALB_TRY(alb_run_need_texts(diag, v->runner));
+  if (v->pooled && !v->runner->info.pooling_stated) {
     char pooling[128];
     pooling_text(&v->runner->info, pooling);
     alb_run_note(v->runner, "pooling: %s", pooling);
@@ -107,11 +106,16 @@ static alb_status run_vectors(alb_diag *diag, vectors *v) {
 }
 
 alb_status alb_run_embed(alb_diag *diag, alb_runner *runner) {
-  vectors v = {.runner = runner, .output = "embed", .key = "embedding"};
+  vectors v = {.runner = runner, .output = "embed", .key = "embedding", .pooled = true};
   return run_vectors(diag, &v);
 }
 
 alb_status alb_run_hidden(alb_diag *diag, alb_runner *runner) {
   vectors v = {.runner = runner, .output = "hidden", .key = "hidden", .by_token = true};
+  return run_vectors(diag, &v);
+}
+
+alb_status alb_run_logits(alb_diag *diag, alb_runner *runner, const char *output, bool by_token) {
+  vectors v = {.runner = runner, .output = output, .key = "logits", .by_token = by_token};
   return run_vectors(diag, &v);
 }

@@ -3,6 +3,7 @@
 
 #include "cli/json_out.h"
 #include "cli/validate.h"
+#include "graph/heads.h"
 
 alb_check *alb_report_check(alb_report *report, const char *name, bool is_output) {
   for (size_t i = 0; i < report->checks.count; i++) {
@@ -38,6 +39,12 @@ static bool passed(const alb_report *report) {
   return alb_report_worst(report) <= report->tolerance;
 }
 
+/* Outputs of which the largest number is the answer. */
+static bool has_argmax(const char *name) {
+  const alb_head head = alb_head_by_function(name);
+  return head != ALB_HEAD_COUNT && alb_head_info(head)->picks;
+}
+
 void alb_report_print(alb_report *report, FILE *out) {
   fprintf(out, "%s (%s, --share %s) against %s\n", report->model_path, report->dtype, report->share,
           report->source_path ? report->source_path : report->against);
@@ -49,7 +56,7 @@ void alb_report_print(alb_report *report, FILE *out) {
     alb_comparison *c = &check->comparison;
     fprintf(out, "  %-10s %11.3g %11.3g %11.3g %13.9f %13.9f", check->name, c->max_abs, alb_comparison_relative(c),
             alb_comparison_mean_abs(c), alb_comparison_min_cosine(c), alb_comparison_median_cosine(c));
-    if (strcmp(check->name, "mlm") == 0) fprintf(out, "  %zu of %zu", c->agree, c->rows);
+    if (has_argmax(check->name)) fprintf(out, "  %zu of %zu", c->agree, c->rows);
     fputc('\n', out);
   }
   fprintf(out, "\n%s: %s %.3g, tolerance %.3g%s\n", passed(report) ? "PASS" : "FAIL", tolerance_kind(report),

@@ -5,6 +5,7 @@
 #include "cli/validate.h"
 #include "converter/golden.h"
 #include "converter/model_load.h"
+#include "graph/heads.h"
 #include "graph/interpret.h"
 
 enum { MLM_ROWS = 8, BUILTIN_LONGEST = 48 }; /* rows of logits compared in a sequence */
@@ -61,10 +62,17 @@ static alb_status compare_layers(const validation *v, const states *reference, c
 static alb_status compare_head(const validation *v, const char *name, const alb_sequences *sequences,
                                const alb_batch *batch, const alb_array *hidden) {
   const uint32_t function = alb_graph_find(v->graph, name);
-  if (function == ALB_NONE || alb_model_output_width(v->subject->model, name) == 0) return ALB_OK;
+  const size_t width = alb_model_output_width(v->subject->model, name);
+  if (function == ALB_NONE || width == 0) return ALB_OK;
   alb_array input = *hidden, reference = {0};
   if (batch->row_count) input.rows = batch->row_count;
   ALB_TRY(alb_interpret(v->diag, v->graph, function, sequences, &input, NULL, &reference));
+  if (reference.width != width) {
+    const size_t expected = reference.width;
+    alb_array_free(&reference);
+    return alb_fail(v->diag, ALB_DIFFERS, "is another model: \"%s\" has rows of %zu, the source has %zu", name, width,
+                    expected);
+  }
   const size_t n = reference.rows * reference.width;
   float *got = malloc(n * sizeof *got);
   alb_status status = got ? alb_subject_run(v->diag, v->subject, batch, name, got, n) : no_memory(v);
@@ -74,15 +82,18 @@ static alb_status compare_head(const validation *v, const char *name, const alb_
   return status;
 }
 
+/* Of the masked-language head, which has a row of the vocabulary for each token, some rows only. */
 static alb_status compare_heads(const validation *v, const alb_sequences *sequences, alb_batch batch,
                                 const alb_array *hidden) {
   static const size_t rows[MLM_ROWS] = {0, 1, 2, 3, 4, 5, 6, 7};
   batch.tap = NULL;
-  ALB_TRY(compare_head(v, ALB_FN_EMBED, sequences, &batch, hidden));
-  ALB_TRY(compare_head(v, ALB_FN_POOLER, sequences, &batch, hidden));
-  batch.rows = rows;
-  batch.row_count = sequences->tokens < MLM_ROWS ? sequences->tokens : MLM_ROWS;
-  return compare_head(v, ALB_FN_MLM, sequences, &batch, hidden);
+  for (int h = 0; h < ALB_HEAD_COUNT; h++) {
+    const bool some = h == ALB_HEAD_MLM;
+    batch.rows = some ? rows : NULL;
+    batch.row_count = !some ? 0 : sequences->tokens < MLM_ROWS ? sequences->tokens : MLM_ROWS;
+    ALB_TRY(compare_head(v, alb_head_info((alb_head)h)->function, sequences, &batch, hidden));
+  }
+  return ALB_OK;
 }
 
 static alb_status compare_states(const validation *v, const alb_sequences *sequences, const alb_batch *batch,

@@ -31,6 +31,8 @@ static const alb_name_pattern patterns[] = {
     {ALB_ROLE_MLM_DECODER_W, "predictions.decoder.weight"},
     {ALB_ROLE_MLM_DECODER_B, "predictions.bias"},
     {ALB_ROLE_MLM_DECODER_B, "predictions.decoder.bias"},
+    WEIGHT_BIAS(CLASSIFIER, "classifier"),
+    WEIGHT_BIAS(SPAN, "qa_outputs"),
 };
 
 static const char *const prefixes[] = {"", "albert.", NULL};

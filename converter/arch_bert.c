@@ -30,6 +30,8 @@ static const alb_name_pattern patterns[] = {
     {ALB_ROLE_MLM_DECODER_W, "cls.predictions.decoder.weight"},
     {ALB_ROLE_MLM_DECODER_B, "cls.predictions.bias"},
     {ALB_ROLE_MLM_DECODER_B, "cls.predictions.decoder.bias"},
+    WEIGHT_BIAS(CLASSIFIER, "classifier"),
+    WEIGHT_BIAS(SPAN, "qa_outputs"),
 };
 
 static const char *const prefixes[] = {"", "bert.", NULL};

@@ -25,6 +25,8 @@ static void albert_place(const alb_source_config *c, uint32_t layer, uint32_t *g
   *group = (uint32_t)((double)stated / ((double)c->stated_layers / (double)c->groups));
 }
 
+enum { MAX_CLASSES = 1 << 20 };
+
 enum { NAME_ROOM = 256 }; /* patterns are below 100 characters, a number has at most ten */
 
 /* The pattern behind the prefix, with numbers in the place of {L}, {G} and {I}. */
@@ -79,6 +81,21 @@ static alb_status find_source(binder *b, alb_role role, uint32_t layer, uint32_t
   return ALB_OK;
 }
 
+/* The role that tells whether a head is there at all; ALB_ROLE_COUNT: the block is no head. */
+static alb_role head_key(alb_block block) {
+  static const struct {
+    alb_block block;
+    alb_role key;
+  } heads[] = {{ALB_BLOCK_POOLER, ALB_ROLE_POOLER_W},
+               {ALB_BLOCK_MLM, ALB_ROLE_MLM_DENSE_W},
+               {ALB_BLOCK_CLASSIFIER, ALB_ROLE_CLASSIFIER_W},
+               {ALB_BLOCK_SPAN, ALB_ROLE_SPAN_W}};
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    if (heads[i].block == block) return heads[i].key;
+  }
+  return ALB_ROLE_COUNT;
+}
+
 /* What the role's tensor would be called, in the arena; NULL: out of memory. */
 static const char *expected_name(const binder *b, alb_role role, uint32_t layer) {
   const char *pattern = alb_role_info(role)->name, *prefix = "";
@@ -87,7 +104,8 @@ static const char *expected_name(const binder *b, alb_role role, uint32_t layer)
     if (b->arch->patterns[i].role == role) pattern = b->arch->patterns[i].pattern;
   }
   /* heads stand beside the encoder, without its prefix */
-  if (alb_role_info(role)->block != ALB_BLOCK_MLM) prefix = b->prefix;
+  const alb_block block = alb_role_info(role)->block;
+  if (block == ALB_BLOCK_POOLER || head_key(block) == ALB_ROLE_COUNT) prefix = b->prefix;
   return alb_arena_strdup(b->arena, expand(b, prefix, pattern, layer, name));
 }
 
@@ -102,6 +120,8 @@ static const char *dim_key(alb_dim_name dim) {
       [ALB_DIM_NAME_H] = "hidden_size ",
       [ALB_DIM_NAME_F] = "intermediate_size ",
       [ALB_DIM_NAME_M] = "embedding_size ",
+      [ALB_DIM_NAME_C] = "classes ",
+      [ALB_DIM_NAME_2] = "start and end ",
   };
   return keys[dim];
 }
@@ -151,11 +171,6 @@ static bool is_optional(const binder *b, alb_role role) {
   return false;
 }
 
-/* The role that tells whether a head is there at all; ALB_ROLE_COUNT: the block is no head. */
-static alb_role head_key(alb_block block) {
-  return block == ALB_BLOCK_MLM ? ALB_ROLE_MLM_DENSE_W : block == ALB_BLOCK_POOLER ? ALB_ROLE_POOLER_W : ALB_ROLE_COUNT;
-}
-
 /* A head is there as a whole or not at all; a decoder may be the word embeddings. */
 static bool is_missing(const binder *b, alb_role role) {
   const alb_role key = head_key(alb_role_info(role)->block);
@@ -166,8 +181,23 @@ static bool is_missing(const binder *b, alb_role role) {
 
 /* Tensors of a head that is not there are left alone, and so are listed as unused. */
 static bool is_wanted(const binder *b, alb_role role) {
+  const bool other = b->config->classifier == ALB_CLASSIFIER_OTHER;
+  if (other && alb_role_info(role)->block == ALB_BLOCK_CLASSIFIER) return false;
   const alb_role key = head_key(alb_role_info(role)->block);
   return key == ALB_ROLE_COUNT || role == key || b->spec->global[key] != ALB_NO_TENSOR;
+}
+
+static alb_status miss(binder *b, alb_role role, uint32_t layer) {
+  const char *name = expected_name(b, role, layer);
+  return name && alb_vec_push(&b->missing, name) ? ALB_OK : alb_fail_memory(b->diag, NAME_ROOM, "a tensor name");
+}
+
+/* The number of classes is the number of rows that the classifier has. */
+static alb_status set_classes(binder *b, const alb_tensor *t) {
+  b->spec->config.classes = t->rank ? (uint32_t)t->dims[0] : 0;
+  if (t->rank && t->dims[0] >= 1 && t->dims[0] <= MAX_CLASSES) return ALB_OK;
+  return alb_fail(b->diag, ALB_LIMIT, "tensor \"%.*s\": a classifier of %llu classes, allowed are 1 to %d",
+                  ALB_STR_ARGS(t->name), (unsigned long long)(t->rank ? t->dims[0] : 0), MAX_CLASSES);
 }
 
 static alb_status bind(binder *b, alb_role role, uint32_t layer, uint32_t *bound) {
@@ -176,11 +206,10 @@ static alb_status bind(binder *b, alb_role role, uint32_t layer, uint32_t *bound
   if (!is_wanted(b, role)) return ALB_OK;
   ALB_TRY(find_source(b, role, layer, &id));
   if (id == ALB_NO_TENSOR) {
-    if (!is_missing(b, role)) return ALB_OK;
-    const char *name = expected_name(b, role, layer);
-    return name && alb_vec_push(&b->missing, name) ? ALB_OK : alb_fail_memory(b->diag, NAME_ROOM, "a tensor name");
+    return is_missing(b, role) ? miss(b, role, layer) : ALB_OK;
   }
   const alb_tensor *t = &b->source->tensors.tensors.items[id];
+  if (role == ALB_ROLE_CLASSIFIER_W) ALB_TRY(set_classes(b, t));
   ALB_TRY(check_tensor(b, role, t));
   return add_bound(b, role, layer, t, bound);
 }
@@ -207,6 +236,18 @@ static alb_status bind_layers(binder *b) {
   return ALB_OK;
 }
 
+/* What a classifier is for, and the pooler that one of texts needs. */
+static alb_status settle_classifier(binder *b) {
+  const uint32_t *global = b->spec->global;
+  const bool pools = global[ALB_ROLE_POOLER_W] != ALB_NO_TENSOR;
+  if (global[ALB_ROLE_CLASSIFIER_W] == ALB_NO_TENSOR) return ALB_OK;
+  b->spec->token_classes =
+      b->config->classifier == ALB_CLASSIFIER_TOKENS || (b->config->classifier == ALB_CLASSIFIER_UNSTATED && !pools);
+  if (b->spec->token_classes || pools) return ALB_OK;
+  ALB_TRY(miss(b, ALB_ROLE_POOLER_W, 0));
+  return miss(b, ALB_ROLE_POOLER_B, 0);
+}
+
 static alb_status bind_globals(binder *b) {
   for (int r = 0; r < ALB_ROLE_COUNT; r++) {
     b->spec->global[r] = ALB_NO_TENSOR;
@@ -216,7 +257,7 @@ static alb_status bind_globals(binder *b) {
       b->spec->global[ALB_ROLE_MLM_DECODER_W] == ALB_NO_TENSOR) {
     b->spec->global[ALB_ROLE_MLM_DECODER_W] = b->spec->global[ALB_ROLE_WORD];
   }
-  return ALB_OK;
+  return settle_classifier(b);
 }
 
 /* The prefix that names of this source have: the first that any tensor begins with. */

@@ -134,6 +134,21 @@ static alb_status read_model_type(alb_diag *diag, const json_t *json, bool *albe
                   type);
 }
 
+/* The class that transformers saved the model from says what its classifier is for. */
+static alb_classifier_use read_classifier(const json_t *json) {
+  static const struct {
+    const char *end;
+    alb_classifier_use use;
+  } heads[] = {{"ForSequenceClassification", ALB_CLASSIFIER_TEXTS},
+               {"ForTokenClassification", ALB_CLASSIFIER_TOKENS},
+               {"ForMultipleChoice", ALB_CLASSIFIER_OTHER}};
+  const char *name = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+  for (size_t i = 0; name && i < sizeof heads / sizeof heads[0]; i++) {
+    if (alb_str_ends(alb_str_of(name), alb_str_of(heads[i].end))) return heads[i].use;
+  }
+  return ALB_CLASSIFIER_UNSTATED;
+}
+
 static alb_status check_relations(alb_diag *diag, alb_source_config *c) {
   if (c->encoder.hidden % c->encoder.heads) {
     return alb_fail(diag, ALB_MALFORMED, "config.json: \"num_attention_heads\" %u does not divide \"hidden_size\" %u",
@@ -174,6 +189,7 @@ alb_status alb_config_read(alb_diag *diag, const json_t *json, alb_source_config
   }
   out->encoder.architecture = albert ? "albert" : "bert";
   out->encoder.mlm_width = out->encoder.embedding;
+  out->classifier = read_classifier(json);
   ALB_TRY(read_activation(diag, json, albert, out));
   ALB_TRY(read_eps(diag, json, out));
   ALB_TRY(read_flag(diag, json, "tie_word_embeddings", true, &out->tied_decoder));

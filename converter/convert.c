@@ -4,6 +4,7 @@
 #include "converter/golden.h"
 #include "converter/package.h"
 #include "converter/settings.h"
+#include "graph/heads.h"
 #include "passes/layer_table.h"
 
 typedef struct job {
@@ -42,20 +43,54 @@ static void drop_function(alb_graph *graph, const char *name) {
           (graph->functions.count - id) * sizeof *graph->functions.items);
 }
 
-/* Which heads a task keeps: one line each. Heads stand behind the encoder and nobody calls them. */
-static alb_status select_task(job *c) {
-  static const struct {
-    const char *task, *dropped[2];
-  } tasks[] = {{"auto", {NULL}}, {"embed", {ALB_FN_POOLER, ALB_FN_MLM}}, {"fill-mask", {ALB_FN_POOLER, NULL}}};
-  const char *task = c->options->task ? c->options->task : "auto";
-  for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
-    if (strcmp(task, tasks[i].task) != 0) continue;
-    for (size_t k = 0; k < 2 && tasks[i].dropped[k]; k++) drop_function(&c->graph, tasks[i].dropped[k]);
-    c->package.task = strcmp(task, "auto") == 0 ? c->loaded->task : tasks[i].task;
-    if (strcmp(c->package.task, "fill-mask") != 0 || alb_graph_find(&c->graph, ALB_FN_MLM) != ALB_NONE) return ALB_OK;
-    return alb_fail(c->diag, ALB_MISSING, "--task fill-mask: the source has no masked-language head");
+/* Which head a task keeps beside the embedding, which has no weights. */
+static const struct {
+  const char *name;
+  alb_head head;
+} tasks[] = {{"embed", ALB_HEAD_EMBED},     {"fill-mask", ALB_HEAD_MLM}, {"classify", ALB_HEAD_CLASSIFY},
+             {"rerank", ALB_HEAD_CLASSIFY}, {"ner", ALB_HEAD_NER},       {"qa", ALB_HEAD_QA}};
+
+/* Heads stand behind the encoder and nobody calls them. */
+static void keep_head(alb_graph *graph, alb_head kept) {
+  for (int h = 0; h < ALB_HEAD_COUNT; h++) {
+    if (h != (int)kept && h != ALB_HEAD_EMBED) drop_function(graph, alb_head_info((alb_head)h)->function);
   }
-  return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s is not supported yet (supported: auto, embed, fill-mask)", task);
+}
+
+/* The number of classes of the head that texts are classified by. */
+static alb_status count_classes(job *c, size_t *classes) {
+  const uint32_t id = alb_graph_find(&c->graph, ALB_FN_CLASSIFY);
+  const alb_function *function = &c->graph.functions.items[id];
+  alb_type *types = ALB_NEW_ARRAY(&c->arena, alb_type, function->input_count + function->nodes.count);
+  if (!types) return alb_fail_memory(c->diag, sizeof *types, "types");
+  ALB_TRY(alb_function_types(c->diag, &c->graph, id, types));
+  *classes = (size_t)types[function->output].dims[1];
+  return ALB_OK;
+}
+
+static alb_status check_rerank(job *c) {
+  size_t classes = 0;
+  ALB_TRY(count_classes(c, &classes));
+  if (classes == 1) return ALB_OK;
+  return alb_fail(c->diag, ALB_UNSUPPORTED, "--task rerank: needs a classifier with one class, this one has %zu",
+                  classes);
+}
+
+static alb_status select_task(job *c) {
+  const char *task = c->options->task ? c->options->task : "auto";
+  c->package.task = c->loaded->task;
+  if (strcmp(task, "auto") == 0) return ALB_OK;
+  size_t i = 0;
+  while (i < sizeof tasks / sizeof tasks[0] && strcmp(task, tasks[i].name) != 0) i++;
+  if (i == sizeof tasks / sizeof tasks[0]) return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s is not known", task);
+  const alb_head_facts *head = alb_head_info(tasks[i].head);
+  if (alb_graph_find(&c->graph, head->function) == ALB_NONE) {
+    return alb_fail(c->diag, ALB_UNSUPPORTED, "--task %s: the source has no %s head", task, head->words);
+  }
+  if (strcmp(task, "rerank") == 0) ALB_TRY(check_rerank(c));
+  keep_head(&c->graph, tasks[i].head);
+  c->package.task = tasks[i].name;
+  return ALB_OK;
 }
 
 /* True when some stored matrix or vector would be narrower than in the source. */

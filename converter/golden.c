@@ -1,15 +1,8 @@
 /* Golden outputs: a few inputs with what the source gives for them. */
 #include "converter/golden.h"
 
+#include "graph/heads.h"
 #include "graph/interpret.h"
-
-/* What is kept of each function; rows of the output, 0: all of them. */
-static const struct {
-  const char *function;
-  size_t rows;
-} kept[] = {{ALB_FN_EMBED, 0}, {ALB_FN_POOLER, 0}, {ALB_FN_MLM, 1}};
-
-enum { KEPT_COUNT = sizeof kept / sizeof kept[0] };
 
 size_t alb_builtin_ids(const alb_encoder_config *config, uint64_t seed, size_t length, int32_t *ids,
                        int32_t *type_ids) {
@@ -55,24 +48,33 @@ static alb_status keep(const maker *m, Alb__Golden *golden, const char *function
   return ALB_OK;
 }
 
+/* What a head would give for the sequence, by its type alone. */
+static alb_status keep_size(const maker *m, Alb__Golden *golden, const alb_head_facts *head) {
+  const uint32_t id = alb_graph_find(m->graph, head->function);
+  if (id == ALB_NONE) return ALB_OK;
+  const alb_function *function = &m->graph->functions.items[id];
+  alb_type *types = ALB_NEW_ARRAY(m->arena, alb_type, function->input_count + function->nodes.count);
+  if (!types) return no_memory(m);
+  ALB_TRY(alb_function_types(m->diag, m->graph, id, types));
+  const alb_type *out = &types[function->output];
+  const size_t rows = out->dims[0] == ALB_DIM_SEQUENCES ? 1 : head->golden_rows ? head->golden_rows : golden->n_ids;
+  return keep(m, golden, head->function, rows, (size_t)out->dims[1], NULL);
+}
+
 static alb_status keep_sizes(const maker *m, Alb__Golden *golden) {
   ALB_TRY(keep(m, golden, ALB_FN_ENCODER, golden->n_ids, m->config->hidden, NULL));
-  for (size_t i = 0; i < KEPT_COUNT; i++) {
-    if (alb_graph_find(m->graph, kept[i].function) == ALB_NONE) continue;
-    const bool mlm = strcmp(kept[i].function, ALB_FN_MLM) == 0;
-    ALB_TRY(keep(m, golden, kept[i].function, 1, mlm ? m->config->vocab : m->config->hidden, NULL));
-  }
+  for (int h = 0; h < ALB_HEAD_COUNT; h++) ALB_TRY(keep_size(m, golden, alb_head_info((alb_head)h)));
   return ALB_OK;
 }
 
-static alb_status run_head(const maker *m, const alb_sequences *batch, alb_array hidden, size_t which,
+static alb_status run_head(const maker *m, const alb_sequences *batch, alb_array hidden, const alb_head_facts *head,
                            Alb__Golden *golden) {
-  const uint32_t function = alb_graph_find(m->graph, kept[which].function);
+  const uint32_t function = alb_graph_find(m->graph, head->function);
   alb_array out = {0};
   if (function == ALB_NONE) return ALB_OK;
-  if (kept[which].rows && hidden.rows > kept[which].rows) hidden.rows = kept[which].rows;
+  if (head->golden_rows && hidden.rows > head->golden_rows) hidden.rows = head->golden_rows;
   ALB_TRY(alb_interpret(m->diag, m->graph, function, batch, &hidden, NULL, &out));
-  const alb_status status = keep(m, golden, kept[which].function, out.rows, out.width, out.f32);
+  const alb_status status = keep(m, golden, head->function, out.rows, out.width, out.f32);
   alb_array_free(&out);
   return status;
 }
@@ -81,7 +83,9 @@ static alb_status run(const maker *m, const alb_sequences *batch, Alb__Golden *g
   alb_array hidden = {0};
   ALB_TRY(alb_interpret_encoder(m->diag, m->graph, batch, NULL, &hidden));
   alb_status status = keep(m, golden, ALB_FN_ENCODER, hidden.rows, hidden.width, hidden.f32);
-  for (size_t i = 0; status == ALB_OK && i < KEPT_COUNT; i++) status = run_head(m, batch, hidden, i, golden);
+  for (int h = 0; status == ALB_OK && h < ALB_HEAD_COUNT; h++) {
+    status = run_head(m, batch, hidden, alb_head_info((alb_head)h), golden);
+  }
   alb_array_free(&hidden);
   return status;
 }
@@ -95,7 +99,7 @@ static alb_status make(const maker *m, size_t i, Alb__Golden **out) {
   const size_t length = alb_builtin_ids(m->config, i, lengths[i], ids, type_ids);
   golden->ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
   golden->type_ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
-  golden->outputs = ALB_NEW_ARRAY(m->arena, Alb__GoldenOutput *, KEPT_COUNT + 1);
+  golden->outputs = ALB_NEW_ARRAY(m->arena, Alb__GoldenOutput *, ALB_HEAD_COUNT + 1);
   if (!golden->ids || !golden->type_ids || !golden->outputs) return no_memory(m);
   golden->n_ids = golden->n_type_ids = length;
   for (size_t t = 0; t < length; t++) {

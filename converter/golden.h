@@ -7,8 +7,8 @@
 #include "graph/build_encoder.h"
 
 /* Runs the source graph (before any pass) through the interpreter on built-in ids, and keeps the
- * hidden states, the embedding, and the MLM logits of one token. All in `arena`. With `sizes_only`
- * nothing runs and the values are zeros: same sizes, no time. */
+ * hidden states, the embedding, the logits of heads, and of the MLM head those of one token. All in `arena`. With
+ * `sizes_only` nothing runs and the values are zeros: same sizes, no time. */
 alb_status alb_golden_make(alb_diag *diag, alb_arena *arena, const alb_encoder_config *config, const alb_graph *graph,
                            bool sizes_only, Alb__Golden ***golden, size_t *count);
 

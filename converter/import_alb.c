@@ -108,8 +108,7 @@ static alb_status import_all(alb_diag *diag, alb_loaded *out) {
   ALB_TRY(import_config(diag, m->config, &out->spec.config));
   ALB_TRY(import_embedding(diag, m->embedding, &out->arena, &out->sentence));
   ALB_TRY(import_vocab(diag, out->alb, &out->arena, &out->vocab));
-  out->labels = m->labels;
-  out->label_count = m->n_labels;
+  out->classes = (alb_classes){m->labels, m->n_labels, m->config->class_score, m->config->rank_score};
   out->task = m->config->task;
   out->spec.tensors = &out->tensors;
   out->spec.pooling = out->sentence.pooling;

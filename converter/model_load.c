@@ -1,36 +1,18 @@
 /* A source model, read and bound. */
 #include "converter/model_load.h"
 
-#include <stdio.h>
-
 #include "converter/import_alb.h"
 #include "converter/onnx/onnx_import.h"
 #include "graph/build_encoder.h"
 
-/* The label of a class, or NULL. */
-static const char *label_of(const json_t *labels, size_t id) {
-  char key[24];
-  (void)snprintf(key, sizeof key, "%zu", id);
-  const json_t *label = json_object_get(labels, key);
-  const char *text = json_string_value(label);
-  return text && strlen(text) == json_string_length(label) ? text : NULL;
-}
-
-/* id2label {"0": "NEG", "1": "POS"}, in any order: kept in the order of the numbers when they are 0 .. n-1.
- * transformers writes LABEL_0 ... for models without classes, which is kept too. */
-static alb_status read_labels(alb_diag *diag, alb_loaded *out) {
-  const json_t *labels = json_object_get(out->source.config, "id2label");
-  const size_t count = json_object_size(labels);
-  out->labels = ALB_NEW_ARRAY(&out->arena, char *, count);
-  if (!out->labels) return alb_fail_memory(diag, count * sizeof(char *), "labels");
-  for (size_t i = 0; i < count; i++) {
-    const char *text = label_of(labels, i);
-    if (!text) return ALB_OK;
-    out->labels[i] = alb_arena_strdup(&out->arena, alb_str_of(text));
-    if (!out->labels[i]) return alb_fail_memory(diag, strlen(text), "a label");
+/* What the model is for, by its heads: the first that is there. */
+static const char *find_task(const alb_model_spec *spec) {
+  const uint32_t *global = spec->global;
+  if (global[ALB_ROLE_SPAN_W] != ALB_NO_TENSOR) return "qa";
+  if (global[ALB_ROLE_CLASSIFIER_W] != ALB_NO_TENSOR) {
+    return spec->token_classes ? "ner" : spec->config.classes == 1 ? "rerank" : "classify";
   }
-  out->label_count = count;
-  return ALB_OK;
+  return global[ALB_ROLE_MLM_DENSE_W] != ALB_NO_TENSOR ? "fill-mask" : "embed";
 }
 
 /* The longest input: what sentence-transformers says, else what the tokenizer says, at most the positions. */
@@ -73,10 +55,11 @@ static alb_status load_checkpoint(alb_diag *diag, const char *path, alb_loaded *
   ALB_TRY(out->source.onnx ? load_graph(diag, out) : load_weights(diag, out));
   ALB_TRY(alb_sentence_read(diag, &out->arena, &out->source, &out->sentence));
   use_own_pooling(out);
-  ALB_TRY(read_labels(diag, out));
+  ALB_TRY(alb_classes_read(diag, &out->arena, out->source.config, out->spec.config.classes, !out->spec.token_classes,
+                           &out->classes));
   out->spec.pooling = out->sentence.pooling;
   out->spec.normalize = out->sentence.normalize;
-  out->task = out->spec.global[ALB_ROLE_MLM_DENSE_W] == ALB_NO_TENSOR ? "embed" : "fill-mask";
+  out->task = find_task(&out->spec);
   return read_vocab(diag, out);
 }
 

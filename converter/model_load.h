@@ -3,6 +3,7 @@
 #define ALB_CONVERTER_MODEL_LOAD_H
 
 #include "converter/bind_roles.h"
+#include "converter/classes.h"
 #include "converter/sentence.h"
 #include "converter/vocab.h"
 #include "format/reader.h"
@@ -17,9 +18,8 @@ typedef struct alb_loaded {
   alb_model_spec spec;
   alb_binding binding;
   alb_sentence sentence;
-  char **labels; /* of config.json's id2label; empty when they say nothing */
-  size_t label_count;
-  const char *task; /* "fill-mask" when there is an MLM head, else "embed" */
+  alb_classes classes;
+  const char *task; /* a task of --task, by the heads that are there */
   alb_vocab vocab;  /* vocab.tokenizer NULL: the source has none */
   alb_reader *alb;  /* the source is an .alb file: no roles, no source tensors; else NULL */
 } alb_loaded;

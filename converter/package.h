@@ -3,6 +3,7 @@
 #define ALB_CONVERTER_PACKAGE_H
 
 #include "alb.pb-c.h"
+#include "converter/classes.h"
 #include "graph/build_encoder.h"
 
 /* A prompt's name and text. */
@@ -14,13 +15,12 @@ typedef struct alb_prompt {
 typedef struct alb_package {
   const alb_encoder_config *config;
   const alb_graph *graph; /* after the passes */
-  const char *task;       /* "embed", "fill-mask" */
+  const char *task;       /* a task of --task but "auto" */
   const char *dtype, *share;
   Alb__Tokenizer *tokenizer; /* NULL: token ids only */
   const alb_str *tokens;     /* [token_count], the vocabulary */
   size_t token_count;
-  char **labels;
-  size_t label_count;
+  const alb_classes *classes;
   Alb__Embedding *embedding; /* NULL: none */
   Alb__Provenance *provenance;
   Alb__Golden **golden;

@@ -81,7 +81,6 @@ alb_status alb_settings_fill(alb_diag *diag, alb_arena *arena, alb_loaded *loade
   package->tokens = loaded->vocab.tokens;
   package->token_count = loaded->vocab.tokenizer ? loaded->vocab.count : 0;
   ALB_TRY(fill_embedding(diag, arena, &loaded->sentence, package));
-  package->labels = loaded->labels;
-  package->label_count = loaded->label_count;
+  package->classes = &loaded->classes;
   return fill_provenance(diag, arena, loaded, options, fold, package);
 }

@@ -41,6 +41,17 @@ static const struct config_range {
     {"type_vocab", offsetof(Alb__Config, type_vocab), 1, ALB_MAX_POSITIONS},
 };
 
+/* How logits become scores; "" leaves it open. */
+static alb_status check_score(alb_diag *diag, const alb_validation *v, const char *field, const char *score) {
+  static const char *const known[] = {"", "softmax", "sigmoid", "none"};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    if (strcmp(score, known[i]) == 0) return ALB_OK;
+  }
+  const bool newer = v->minor > ALB_FORMAT_MINOR;
+  return alb_fail(diag, newer ? ALB_VERSION : ALB_MALFORMED, "manifest: config: %s \"%.128s\"%s", field, score,
+                  newer ? "; the file was written by a newer version" : "");
+}
+
 static alb_status check_config(alb_diag *diag, const Alb__Config *config) {
   if (!config) return alb_fail(diag, ALB_MISSING, "manifest: config is missing");
   for (size_t i = 0; i < sizeof config_ranges / sizeof config_ranges[0]; i++) {
@@ -297,6 +308,8 @@ static alb_status check_vocab(alb_diag *diag, const alb_validation *v) {
 alb_status alb_validate_manifest(alb_diag *diag, const alb_validation *v) {
   const Alb__Manifest *m = v->manifest;
   ALB_TRY(check_config(diag, m->config));
+  ALB_TRY(check_score(diag, v, "class_score", m->config->class_score));
+  ALB_TRY(check_score(diag, v, "rank_score", m->config->rank_score));
   uint8_t *marks = calloc(v->blob_count + 1, 1);
   if (!marks) return alb_fail_memory(diag, v->blob_count, "the blob table");
   const alb_status status = check_tensors(diag, v, marks);

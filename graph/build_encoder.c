@@ -124,13 +124,31 @@ static alb_status build_embed(builder *b) {
   return ALB_OK;
 }
 
+static alb_status pooled(builder *b, uint32_t *out) {
+  ALB_TRY(pool(b, ALB_POOL_CLS, out));
+  ALB_TRY(linear(b, *out, ALB_ROLE_POOLER_W, ALB_ROLE_POOLER_B, out));
+  return activate(b, *out, ALB_ACT_TANH, out);
+}
+
 static alb_status build_pooler(builder *b) {
   const alb_type hidden = rows(ALB_DIM_TOKENS, b->spec->config.hidden);
-  uint32_t x;
   ALB_TRY(begin(b, ALB_FN_POOLER, &hidden, 1));
-  ALB_TRY(pool(b, ALB_POOL_CLS, &x));
-  ALB_TRY(linear(b, x, ALB_ROLE_POOLER_W, ALB_ROLE_POOLER_B, &x));
-  return activate(b, x, ALB_ACT_TANH, &b->function->output);
+  return pooled(b, &b->function->output);
+}
+
+static alb_status build_classify(builder *b) {
+  const alb_type hidden = rows(ALB_DIM_TOKENS, b->spec->config.hidden);
+  uint32_t x;
+  ALB_TRY(begin(b, ALB_FN_CLASSIFY, &hidden, 1));
+  ALB_TRY(pooled(b, &x));
+  return linear(b, x, ALB_ROLE_CLASSIFIER_W, ALB_ROLE_CLASSIFIER_B, &b->function->output);
+}
+
+/* A head that is one product on every token. */
+static alb_status build_token_head(builder *b, const char *name, alb_role weight, alb_role bias) {
+  const alb_type hidden = rows(ALB_DIM_TOKENS, b->spec->config.hidden);
+  ALB_TRY(begin(b, name, &hidden, 1));
+  return linear(b, 0, weight, bias, &b->function->output);
 }
 
 static alb_status build_mlm(builder *b) {
@@ -143,6 +161,11 @@ static alb_status build_mlm(builder *b) {
   return linear(b, x, ALB_ROLE_MLM_DECODER_W, ALB_ROLE_MLM_DECODER_B, &b->function->output);
 }
 
+static alb_status build_classifier(builder *b) {
+  if (!b->spec->token_classes) return build_classify(b);
+  return build_token_head(b, ALB_FN_NER, ALB_ROLE_CLASSIFIER_W, ALB_ROLE_CLASSIFIER_B);
+}
+
 alb_status alb_build_encoder(alb_diag *diag, const alb_model_spec *spec, alb_graph *graph) {
   builder b = {.diag = diag, .spec = spec, .graph = graph};
   graph->tensors = spec->tensors;
@@ -150,5 +173,7 @@ alb_status alb_build_encoder(alb_diag *diag, const alb_model_spec *spec, alb_gra
   if (spec->pooling != ALB_POOL_NONE) ALB_TRY(build_embed(&b));
   if (has(&b, ALB_ROLE_POOLER_W)) ALB_TRY(build_pooler(&b));
   if (has(&b, ALB_ROLE_MLM_DENSE_W)) ALB_TRY(build_mlm(&b));
+  if (has(&b, ALB_ROLE_CLASSIFIER_W)) ALB_TRY(build_classifier(&b));
+  if (has(&b, ALB_ROLE_SPAN_W)) ALB_TRY(build_token_head(&b, ALB_FN_QA, ALB_ROLE_SPAN_W, ALB_ROLE_SPAN_B));
   return ALB_OK;
 }

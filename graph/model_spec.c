@@ -28,6 +28,10 @@ static uint64_t dim_size(const alb_encoder_config *config, alb_dim_name dim) {
       return config->intermediate;
     case ALB_DIM_NAME_M:
       return config->mlm_width;
+    case ALB_DIM_NAME_C:
+      return config->classes;
+    case ALB_DIM_NAME_2:
+      return 2;
     case ALB_DIM_NAME_NONE:
       break;
   }

@@ -13,7 +13,9 @@ typedef enum alb_block {
   ALB_BLOCK_ATTENTION,
   ALB_BLOCK_FFN,
   ALB_BLOCK_POOLER,
-  ALB_BLOCK_MLM
+  ALB_BLOCK_MLM,
+  ALB_BLOCK_CLASSIFIER,
+  ALB_BLOCK_SPAN
 } alb_block;
 typedef enum alb_part { ALB_PART_TABLE, ALB_PART_MATRIX, ALB_PART_BIAS, ALB_PART_NORM } alb_part;
 typedef enum alb_dim_name {
@@ -24,7 +26,9 @@ typedef enum alb_dim_name {
   ALB_DIM_NAME_E,
   ALB_DIM_NAME_H,
   ALB_DIM_NAME_F,
-  ALB_DIM_NAME_M
+  ALB_DIM_NAME_M,
+  ALB_DIM_NAME_C,
+  ALB_DIM_NAME_2
 } alb_dim_name;
 
 typedef enum alb_role {
@@ -50,6 +54,7 @@ typedef struct alb_encoder_config {
   uint32_t layers, hidden, embedding, heads, intermediate, vocab, max_positions, type_vocab;
   uint32_t position_offset, pad_id;
   uint32_t mlm_width;        /* M of roles.def */
+  uint32_t classes;          /* C of roles.def; 0: no classifier */
   alb_activation activation; /* of the FFN and of the MLM transform */
   float layer_norm_eps;
 } alb_encoder_config;
@@ -64,6 +69,7 @@ typedef struct alb_model_spec {
   uint32_t (*layer)[ALB_ROLE_COUNT]; /* [config.layers], roles of scope LAYER */
   alb_pooling pooling;               /* how "embed" pools; NONE: no embed function */
   bool normalize;
+  bool token_classes; /* the classifier is for every token, not for the pooled text */
 } alb_model_spec;
 
 /* The sizes a role's tensor must have: rank 1 or 2. Returns the rank. */

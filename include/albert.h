@@ -58,6 +58,8 @@ typedef struct alb_model_info {
   uint32_t layers, hidden, heads, intermediate, vocab, type_vocab;
   uint32_t max_tokens; /* longest sequence, special tokens included */
   const char *cpu;     /* instruction set in use */
+  /* how logits of "classify" become scores, and where the head ranks: "softmax", "sigmoid", "none" */
+  const char *class_score, *rank_score;
 } alb_model_info;
 
 /* Fills info; info->size is set by the caller. */
@@ -100,6 +102,9 @@ typedef struct alb_batch {
  *   "embed"   [count, width]     sentence embeddings
  *   "pooler"  [count, hidden]    the pooler's output
  *   "mlm"     [row_count, vocab] logits of the masked-language head on batch->rows
+ *   "classify" [count, classes]  logits of the text classification head
+ *   "ner"     [tokens, classes]  logits of the token classification head
+ *   "qa"      [tokens, 2]        logits of the answer's first and of its last token
  * and any other function of the model's graph by its name. */
 typedef struct alb_output {
   const char *name;
@@ -163,6 +168,49 @@ typedef struct alb_fills {
 /* ALB_ARGUMENT when the text has no mask token (within the tokens the model takes). */
 ALB_API alb_status alb_fill_mask(alb_session *session, const alb_text *text, size_t top_k, alb_fills *out,
                                  alb_error *error);
+
+/* Classes of the "classify" or "ner" head; 0: the model has neither. */
+ALB_API size_t alb_model_classes(const alb_model *model);
+/* The name of a class, borrowed from the model; "" when the file has none. */
+ALB_API const char *alb_model_label(const alb_model *model, size_t number);
+
+/* Scores [classes] of one row of logits [classes], which they may replace, as the model's file says for a task:
+ * "classify" as transformers' pipeline, "rerank" as sentence-transformers' CrossEncoder, "ner" by softmax. */
+ALB_API alb_status alb_scores(const alb_model *model, const char *task, const float *logits, float *scores);
+
+/* Neighbouring tokens of one class; texts are NUL-terminated. */
+typedef struct alb_entity {
+  const char *entity_group; /* the class without its B- or I- */
+  float score;              /* mean probability */
+  const char *word;         /* the tokens as the tokenizer joins them */
+  size_t word_length;       /* in bytes */
+  uint32_t start, end;      /* in the text, in Unicode code points */
+} alb_entity;
+
+/* Entities of a text in its order, those of class "O" left out; borrowed from the session until its next call. */
+typedef struct alb_entities {
+  size_t count;
+  const alb_entity *entities;
+  size_t tokens;
+  int truncated;
+} alb_entities;
+
+/* transformers' token classification with aggregation_strategy "simple". text->pair must be NULL. */
+ALB_API alb_status alb_find_entities(alb_session *session, const alb_text *text, alb_entities *out, alb_error *error);
+
+/* The best answer to a question that a context holds. */
+typedef struct alb_answer {
+  float score;
+  uint32_t start, end; /* in the context, in Unicode code points */
+  const char *answer;  /* that part of the context: borrowed from the caller's text, not NUL-terminated */
+  size_t length;       /* in bytes */
+  size_t windows;      /* parts in which the context was read */
+} alb_answer;
+
+/* transformers' question answering: text->text asks, text->pair is the context, of any length; answers of at most 15
+ * tokens, windows of at most 384 tokens that share 128. ALB_ARGUMENT: the context has no tokens, or the question leaves
+ * no room for it. */
+ALB_API alb_status alb_answer_question(alb_session *session, const alb_text *text, alb_answer *out, alb_error *error);
 
 #ifdef __cplusplus
 }

@@ -140,6 +140,7 @@ static alb_status open_model(alb_diag *diag, const char *path, const alb_model_o
   ALB_TRY(plan_entries(diag, model));
   ALB_TRY(find_encoder(diag, model));
   ALB_TRY(set_limits(diag, model));
+  if (alb_model_classes(model)) ALB_TRY(alb_model_check_labels(diag, model));
   return prepare_encoder(diag, model, options->threads);
 }
 
@@ -217,7 +218,9 @@ alb_status alb_model_get_info(const alb_model *model, alb_model_info *info) {
                          .vocab = (uint32_t)model->id_limit,
                          .type_vocab = (uint32_t)model->type_limit,
                          .max_tokens = (uint32_t)model->max_tokens,
-                         .cpu = model->kernels.isa};
+                         .cpu = model->kernels.isa,
+                         .class_score = alb_model_score(model, "classify"),
+                         .rank_score = alb_model_score(model, "rerank")};
   describe_embedding(model, &full);
   memcpy(info, &full, info->size);
   return ALB_OK;

@@ -38,6 +38,12 @@ struct alb_model {
 /* The entry of an output ("hidden", "embed" ...), or NULL. */
 alb_entry *alb_model_entry(const alb_model *model, const char *output);
 
+/* How logits of a task ("classify", "rerank", "ner") become scores: "softmax", "sigmoid", "none". */
+const char *alb_model_score(const alb_model *model, const char *task);
+
+/* ALB_SHAPE when the file has not one label a class. */
+alb_status alb_model_check_labels(alb_diag *diag, const alb_model *model);
+
 /* Makes an entry's weights ready, once; any number of threads may ask. */
 alb_status alb_model_prepare(alb_diag *diag, alb_model *model, alb_entry *entry, alb_pool *pool);
 

@@ -62,6 +62,8 @@ void alb_session_free(alb_session *session) {
   free(session->logits.p);
   free(session->fills.p);
   free(session->strings.p);
+  free(session->entities.p);
+  free(session->pieces.p);
   free(session);
 }
 

@@ -24,13 +24,19 @@ struct alb_session {
   alb_buffer rows;    /* size_t [masks] */
   alb_buffer logits;  /* float [some masks][vocab] */
   alb_buffer fills;   /* alb_fill [masks][top_k] */
-  alb_buffer strings; /* of the fills */
+  alb_buffer strings; /* of the fills, of entities, of answers */
+  /* ner */
+  alb_buffer entities; /* alb_entity [tokens] */
+  alb_buffer pieces;   /* alb_str [tokens of a group] */
 };
 
 /* Encodes a text for the model: the encoding belongs to the session's scratch until its next use.
  * max_tokens as in alb_tokenize. */
 alb_status alb_session_encode_text(alb_diag *diag, alb_session *session, const alb_text *text, size_t max_tokens,
                                    alb_token_encoding *out);
+
+/* The most tokens of a text: the tokenizer's own limit, or what the model has positions for. */
+size_t alb_session_most_tokens(const alb_session *session, const alb_tokenizer *tokenizer);
 
 /* alb_run without its argument checks for NULL and its error. */
 alb_status alb_session_run(alb_diag *diag, alb_session *session, const alb_batch *batch, const alb_output *outputs,

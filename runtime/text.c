@@ -8,11 +8,9 @@ static alb_status check_text(alb_diag *diag, const alb_text *text) {
   return ok ? ALB_OK : alb_fail(diag, ALB_ARGUMENT, "a text is NULL");
 }
 
-/* The tokenizer's own limit, or what the model has positions for. */
-static size_t most_tokens(const alb_model *model, const alb_tokenizer *tokenizer, size_t asked) {
-  const size_t own = alb_tokenizer_max_length(tokenizer);
-  if (asked) return asked;
-  return own && own < model->max_tokens ? own : model->max_tokens;
+size_t alb_session_most_tokens(const alb_session *session, const alb_tokenizer *tokenizer) {
+  const size_t own = alb_tokenizer_max_length(tokenizer), positions = session->model->max_tokens;
+  return own && own < positions ? own : positions;
 }
 
 alb_status alb_session_encode_text(alb_diag *diag, alb_session *session, const alb_text *text, size_t max_tokens,
@@ -23,7 +21,7 @@ alb_status alb_session_encode_text(alb_diag *diag, alb_session *session, const a
   if (!session->scratch) ALB_TRY(alb_token_scratch_new(diag, tokenizer, &session->scratch));
   const alb_str first = {text->text ? text->text : "", text->length}, second = {text->pair, text->pair_length};
   return alb_tokenizer_encode(diag, tokenizer, session->scratch, first, text->pair ? &second : NULL,
-                              most_tokens(session->model, tokenizer, max_tokens), true, out);
+                              max_tokens ? max_tokens : alb_session_most_tokens(session, tokenizer), true, out);
 }
 
 static alb_status tokenize(alb_diag *diag, alb_session *session, const alb_text *text, size_t max_tokens,

@@ -35,6 +35,10 @@ static const place globals[] = {
     OPTIONAL(MLM_BETA, mlm_norm.beta),
     OPTIONAL(MLM_DECODER_W, mlm_decoder_w),
     OPTIONAL(MLM_DECODER_B, mlm_decoder_b),
+    OPTIONAL(CLASSIFIER_W, classifier_w),
+    OPTIONAL(CLASSIFIER_B, classifier_b),
+    OPTIONAL(SPAN_W, span_w),
+    OPTIONAL(SPAN_B, span_b),
 };
 
 static const place layered[] = {
@@ -78,9 +82,15 @@ static bool is_there(const alb_onnx_encoder *e, const place *p) {
       return e->pooler_w.value != ALB_ONNX_NONE;
     case ALB_BLOCK_MLM:
       return e->mlm_dense_w.value != ALB_ONNX_NONE;
-    default:
-      return part_at(e, p->offset)->value != ALB_ONNX_NONE;
+    case ALB_BLOCK_CLASSIFIER:
+      return e->classifier_w.value != ALB_ONNX_NONE;
+    case ALB_BLOCK_SPAN:
+      return e->span_w.value != ALB_ONNX_NONE;
+    case ALB_BLOCK_ATTENTION:
+    case ALB_BLOCK_FFN:
+      break;
   }
+  return true;
 }
 
 static alb_status bind(binder *b, alb_role role, const alb_onnx_part *part, uint32_t layer, uint32_t *id) {
@@ -127,6 +137,7 @@ static alb_status set_config(binder *b) {
       .max_positions = (uint32_t)sizes[5],
       .type_vocab = (uint32_t)table_rows(b->m, &e->type, e->embedding),
       .mlm_width = (uint32_t)(e->mlm_width ? e->mlm_width : e->embedding),
+      .classes = (uint32_t)e->classes,
       .activation = e->activation,
       .layer_norm_eps = e->layers.items[0].ffn_norm.eps,
   };
@@ -179,6 +190,7 @@ alb_status alb_onnx_bind(alb_onnx_match *m, alb_arena *arena, alb_tensors *tenso
   *computed = b.parameters.computed;
   spec->pooling = m->out->pooling;
   spec->normalize = m->out->normalize;
+  spec->token_classes = m->out->token_classes;
   alb_onnx_parameters_free(&b.parameters);
   return status;
 }

@@ -70,7 +70,11 @@ static alb_status compare_all(const proof *p, const alb_sequences *batch) {
   const struct {
     const char *function;
     uint32_t value;
-  } heads[] = {{ALB_FN_POOLER, e->pooler_value}, {ALB_FN_MLM, e->mlm_value}};
+  } heads[] = {{ALB_FN_POOLER, e->pooler_value},
+               {ALB_FN_MLM, e->mlm_value},
+               {ALB_FN_CLASSIFY, e->classifier_value},
+               {ALB_FN_NER, e->classifier_value},
+               {ALB_FN_QA, e->span_value}};
   alb_array hidden = {0};
   ALB_TRY(alb_interpret_encoder(p->diag, p->graph, batch, NULL, &hidden));
   alb_status status = compare(p, "last hidden state", e->hidden_value, &hidden);

@@ -65,6 +65,25 @@ static bool normalized_text(const alb_tokenizer *t, alb_token_scratch *s, const 
   return true;
 }
 
+/* NUL behind it: the text is whole. */
+static alb_status end_text(alb_token_scratch *scratch, alb_str *text) {
+  alb_bytes *out = &scratch->bytes;
+  if (!append(out, ALB_STR(""))) return alb_scratch_memory(scratch);
+  out->items[out->count] = 0;
+  *text = (alb_str){(const char *)out->items, out->count};
+  return ALB_OK;
+}
+
+alb_status alb_tokenizer_join(alb_diag *diag, const alb_tokenizer *t, alb_token_scratch *scratch, const alb_str *tokens,
+                              size_t count, alb_str *text) {
+  scratch->diag = diag;
+  scratch->bytes.count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!add_token(t->message, &scratch->bytes, tokens[i], i == 0)) return alb_scratch_memory(scratch);
+  }
+  return end_text(scratch, text);
+}
+
 alb_status alb_tokenizer_decode(alb_diag *diag, const alb_tokenizer *t, alb_token_scratch *scratch, const int32_t *ids,
                                 size_t count, bool skip_special, alb_str *text) {
   alb_bytes *out = &scratch->bytes;
@@ -83,8 +102,5 @@ alb_status alb_tokenizer_decode(alb_diag *diag, const alb_tokenizer *t, alb_toke
     first = false;
   }
   if (t->message->clean_up_text) clean_up(out, 0, true);
-  if (!append(out, ALB_STR(""))) return alb_scratch_memory(scratch);
-  out->items[out->count] = 0;
-  *text = (alb_str){(const char *)out->items, out->count};
-  return ALB_OK;
+  return end_text(scratch, text);
 }

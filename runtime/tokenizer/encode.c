@@ -52,11 +52,17 @@ static bool is_full(const job *j) {
   return j->s->out->count > j->limit;
 }
 
+static void mark_word(alb_token_scratch *s, size_t first) {
+  if (first < s->out->count) s->out->items[first].begins_word = true;
+}
+
 static alb_status tokenize_words(job *j, size_t begin, size_t end) {
   if (begin == end || is_full(j)) return ALB_OK;
   ALB_TRY(split(j, (alb_piece){(uint32_t)begin, (uint32_t)end}));
   for (size_t i = 0; i < j->s->pieces.count && !is_full(j); i++) {
+    const size_t first = j->s->out->count;
     ALB_TRY(j->t->model(j->t, j->s, j->s->pieces.items[i]));
+    mark_word(j->s, first);
   }
   return ALB_OK;
 }
@@ -78,6 +84,7 @@ static alb_status tokenize_part(job *j, size_t begin, size_t end) {
     if (is_full(j)) break;
     const alb_piece piece = {(uint32_t)match.begin, (uint32_t)match.end};
     ALB_TRY(alb_emit_token(s, match.token->id, piece));
+    mark_word(s, s->out->count - 1);
     done = match.end;
   }
   return done < s->text.count ? tokenize_words(j, done, s->text.count) : ALB_OK;
@@ -92,7 +99,7 @@ static alb_status tokenize(job *j, alb_str text) {
   while (!is_full(j) && alb_added_set_next(&j->t->added_raw, s->input.items, s->input.count, &search, &match)) {
     if (done < match.begin) ALB_TRY(tokenize_part(j, done, match.begin));
     if (is_full(j)) break;
-    const alb_token token = {match.token->id, (uint32_t)match.begin, (uint32_t)match.end};
+    const alb_token token = {match.token->id, (uint32_t)match.begin, (uint32_t)match.end, true};
     if (!alb_vec_push(s->out, token)) return alb_scratch_memory(s);
     done = match.end;
   }
@@ -142,12 +149,13 @@ static bool add_row(alb_token_scratch *s, alb_token token, uint32_t type_id, uin
   const bool special = sequence == 255;
   return alb_vec_push(&s->ids, (int32_t)token.id) && alb_vec_push(&s->type_ids, (int32_t)type_id) &&
          alb_vec_push(&s->offsets, token.start) && alb_vec_push(&s->offsets, token.end) &&
-         alb_vec_push(&s->special, special) && alb_vec_push(&s->sequence, sequence);
+         alb_vec_push(&s->special, special) && alb_vec_push(&s->sequence, sequence) &&
+         alb_vec_push(&s->begins_word, token.begins_word);
 }
 
 static bool add_piece(alb_token_scratch *s, const Alb__TemplatePiece *piece, bool add_special) {
   if (piece->kind == ALB_PIECE_TOKEN)
-    return !add_special || add_row(s, (alb_token){piece->id, 0, 0}, piece->type_id, 255);
+    return !add_special || add_row(s, (alb_token){.id = piece->id}, piece->type_id, 255);
   const uint8_t sequence = piece->kind == ALB_PIECE_SECOND;
   for (size_t i = 0; i < s->tokens[sequence].count; i++) {
     if (!add_row(s, s->tokens[sequence].items[i], piece->type_id, sequence)) return false;
@@ -158,7 +166,7 @@ static bool add_piece(alb_token_scratch *s, const Alb__TemplatePiece *piece, boo
 static alb_status apply_template(const alb_tokenizer *t, alb_token_scratch *s, bool pair, bool add_special) {
   const Alb__Tokenizer *m = t->message;
   const size_t count = pair ? m->n_pair : m->n_single;
-  s->ids.count = s->type_ids.count = s->offsets.count = s->special.count = s->sequence.count = 0;
+  s->ids.count = s->type_ids.count = s->offsets.count = s->special.count = s->sequence.count = s->begins_word.count = 0;
   for (size_t i = 0; i < count; i++) {
     if (!add_piece(s, pair ? m->pair[i] : m->single[i], add_special)) return alb_scratch_memory(s);
   }
@@ -191,7 +199,7 @@ alb_status alb_tokenizer_encode(alb_diag *diag, const alb_tokenizer *tokenizer, 
   bool truncated = false;
   ALB_TRY(encode(tokenizer, s, texts, pair ? 2 : 1, max_length ? max_length : tokenizer->message->max_length,
                  add_special, &truncated));
-  *out = (alb_token_encoding){s->ids.count,     s->ids.items,      s->type_ids.items, s->offsets.items,
-                              s->special.items, s->sequence.items, truncated};
+  *out = (alb_token_encoding){s->ids.count,     s->ids.items,      s->type_ids.items,    s->offsets.items,
+                              s->special.items, s->sequence.items, s->begins_word.items, truncated};
   return ALB_OK;
 }

@@ -33,6 +33,7 @@ void alb_token_scratch_free(alb_token_scratch *s) {
   alb_vec_free(&s->offsets);
   alb_vec_free(&s->special);
   alb_vec_free(&s->sequence);
+  alb_vec_free(&s->begins_word);
   alb_release_regex_scratch(s);
   free(s);
 }

@@ -22,6 +22,7 @@ typedef ALB_VEC(alb_piece) alb_pieces;
 
 typedef struct alb_token {
   uint32_t id, start, end; /* offsets in the input */
+  bool begins_word;        /* the first token of a piece that splitters left, or an added token */
 } alb_token;
 typedef ALB_VEC(alb_token) alb_token_list;
 
@@ -84,7 +85,7 @@ struct alb_token_scratch {
   ALB_VEC(int32_t) ids;     /* the encoding */
   ALB_VEC(int32_t) type_ids;
   ALB_VEC(uint32_t) offsets;
-  alb_bytes special, sequence;
+  alb_bytes special, sequence, begins_word;
   struct pcre2_real_match_data_8 *match;
   struct pcre2_real_match_context_8 *match_context;
   struct pcre2_real_jit_stack_8 *jit_stack;

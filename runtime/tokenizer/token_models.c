@@ -4,7 +4,7 @@
 
 alb_status alb_emit_token(alb_token_scratch *scratch, uint32_t id, alb_piece piece) {
   const alb_char *text = scratch->text.items;
-  const alb_token token = {id, text[piece.begin].start, text[piece.end - 1].end};
+  const alb_token token = {.id = id, .start = text[piece.begin].start, .end = text[piece.end - 1].end};
   return alb_vec_push(scratch->out, token) ? ALB_OK : alb_scratch_memory(scratch);
 }
 

@@ -35,6 +35,7 @@ typedef struct alb_token_encoding {
   const uint32_t *offsets; /* [count][2] start and end in their text, in Unicode code points; 0,0 for special tokens */
   const uint8_t *special;  /* 1: the template put the token there */
   const uint8_t *sequence; /* 0: of the text, 1: of the pair, 255: of the template */
+  const uint8_t *begins_word; /* 1: the first token of what the splitters left of the text, or an added token */
   bool truncated;
 } alb_token_encoding;
 
@@ -51,6 +52,10 @@ alb_status alb_tokenizer_encode(alb_diag *diag, const alb_tokenizer *tokenizer, 
  * ALB_ARGUMENT: an id out of range. */
 alb_status alb_tokenizer_decode(alb_diag *diag, const alb_tokenizer *tokenizer, alb_token_scratch *scratch,
                                 const int32_t *ids, size_t count, bool skip_special, alb_str *out);
+
+/* Joins tokens as decoding does, whatever their texts are: in the scratch as above. The encoding stays. */
+alb_status alb_tokenizer_join(alb_diag *diag, const alb_tokenizer *tokenizer, alb_token_scratch *scratch,
+                              const alb_str *tokens, size_t count, alb_str *out);
 
 size_t alb_tokenizer_count(const alb_tokenizer *tokenizer);              /* of tokens in the vocabulary */
 alb_str alb_tokenizer_token(const alb_tokenizer *tokenizer, int32_t id); /* length 0: no such token */

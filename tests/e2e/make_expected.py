@@ -4,10 +4,12 @@
     make_expected.py [--models DIR] [NAME ...]     DIR holds what tools/fetch_models.sh brings (default: models)
 
 Needs torch and transformers. f32, eager attention, one thread, one sequence at a time (no padding). README.md beside
-this file describes the files. Models that are not there are left as they are.
+this file describes the files. Models that are not there are left as they are. Models that answer questions need
+transformers 4 (the last with that pipeline), those that rank need sentence-transformers; without, they are left too.
 """
 import argparse
 import functools
+import importlib.util
 import json
 import pathlib
 
@@ -20,10 +22,24 @@ from make_tiny_models import generator
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-OTHER_HEADS = ("predictions.", "seq_relationship.", "pooler.", "position_ids", "token_type_ids")
+OTHER_HEADS = ("predictions.", "seq_relationship.", "pooler.", "classifier.", "qa_outputs.", "position_ids", "token_type_ids")
 BOUND = 2e-5  # largest difference / largest magnitude of the array
 
 TEXTS = (HERE / "texts.txt").read_text().split("\n")[:-1]
+SHORT_TEXTS = ["the cat sat.", "The CAT, sat!", "a", "1 cat, 1 rat: the rat sat on the cat", "", "the [MASK] [SEP] sat",
+               "\u00dcber na\u00efve caf\u00e9 1 the", "\u65e5\u672c the \u732b xyzzy", "cat\tcat\n the\u00a0cat  sat", "\U0001f600 the cat \U0001f408!",
+               "the cat sat on the mat, " * 12]
+TEXT_PAIRS = [("the cat sat", "on the mat."), ("a", ""), ("the rat, the rat and the cat " * 6, "the cat"), ("cat", "the mat " * 30),
+              ("\u00dcber", "\u65e5\u672c sat")]
+QUESTIONS = [("the cat?", "the cat sat on the mat, 1 rat."), ("a", "the"), ("the rat sat?", "The CAT sat; the cat SAT. the Cat sat"),
+             ("the cat?", "the cat sat on a mat, 1 rat in the house. the rats and cats eat it, the cat is on, not in it. 1 dog, "
+                          "two dogs, three rats: nothing at all, 1 house, no cat in sight. the end of it, the end."),
+             ("on the mat, on it?", "\u00dcber \u65e5\u672c the cat sat\n\non naturally \U0001f408 unobtainable things, and the "
+              "[SEP] came, \u00c9tude in the caf\u00e9 as often as not; \u00e9tude ETUDE it is"),
+             ("s", "antidisestablishmentarianism electroencephalographically the cat inconsiderately sat unintentionally")]
+QUERY, DOCUMENTS = "the cat sat?", ["the cat sat on the mat.", "a rat", "", "1 cat", "the cat sat on the mat, " * 12, "na\u00efve"]
+HEADS = {"ForSequenceClassification": "classify", "ForTokenClassification": "ner", "ForQuestionAnswering": "qa"}
+
 REACTION = "OB(O)c1ccccc1.Brc1ccncc1>>c1ccc(-c2ccncc2)cc[MASK]"
 
 
@@ -156,9 +172,71 @@ def record_encoder(recorder, source, out, folder, few_rows, with_layers):
 
 def tiny(folder):
     recorder = Recorder(folder.name, str(folder.relative_to(ROOT)))
-    record_model(recorder, folder, lengths=(1, 2, 5, json.loads((folder / "config.json").read_text())
-                                           ["max_position_embeddings"]), layers_at=5)
+    config = json.loads((folder / "config.json").read_text())
+    record_model(recorder, folder, lengths=(1, 2, 5, config["max_position_embeddings"]), layers_at=5)
+    end = next((end for end in HEADS if config["architectures"][0].endswith(end)), None)
+    if end:
+        model = load(folder, getattr(transformers, config["architectures"][0]))
+        record_head(recorder, HEADS[end], model)
+        if (folder / "vocab.txt").exists():
+            record_pipeline(recorder, folder, HEADS[end], model, config["max_position_embeddings"])
     return recorder
+
+
+@torch.no_grad()
+def record_head(recorder, task, model):
+    """The logits of a head for every input."""
+    for source, fields in enumerate(recorder.json["inputs"]):
+        out = model(**{k: torch.tensor([fields[k]]) for k in ("input_ids", "token_type_ids")})
+        logits = torch.stack((out["start_logits"], out["end_logits"]), -1) if task == "qa" else out["logits"]
+        recorder.check("head", source, logits[0].numpy(), task=task)
+
+
+def plain(value):
+    """Without numpy's types; lists and dictionaries all the way down."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def record_pipeline(recorder, folder, task, model, longest):
+    """What transformers' pipelines (and sentence-transformers' CrossEncoder) reply to texts."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=longest)
+
+    def record(task, inputs, replies):
+        recorder.json["checks"].append({"what": "pipeline", "task": task, "bound": BOUND, "inputs": inputs,
+                                        "replies": plain(replies)})
+    make = functools.partial(transformers.pipeline, model=model, tokenizer=tokenizer)
+    if task == "classify":
+        pipe = make("text-classification", top_k=None)
+        pairs = [{"text": a, "text_pair": b} for a, b in TEXT_PAIRS]
+        record("classify", SHORT_TEXTS, [pipe([text], truncation=True)[0] for text in SHORT_TEXTS])
+        record("pairs", pairs, [pipe(pair, truncation=True) for pair in pairs])
+        if model.config.num_labels == 1:
+            record("rerank", [QUERY, *DOCUMENTS], rank(folder, longest))
+    elif task == "ner":
+        pipe = make("token-classification", aggregation_strategy="simple")
+        record("ner", SHORT_TEXTS, [pipe(text) for text in SHORT_TEXTS])
+    else:
+        pipe = make("question-answering")
+        questions = [{"question": q, "context": c} for q, c in QUESTIONS]
+        record("qa", questions, [pipe(question=q, context=c) for q, c in QUESTIONS])
+
+
+def rank(folder, longest):
+    import sentence_transformers
+    recorded = sentence_transformers.CrossEncoder(str(folder), max_length=longest, device="cpu").rank(QUERY, DOCUMENTS)
+    return [{"index": r["corpus_id"], "score": float(r["score"])} for r in recorded]
+
+
+def can_record(folder):
+    """Whether the frameworks that are installed have what the model's expected values need."""
+    name = json.loads((folder / "config.json").read_text())["architectures"][0]
+    if name.endswith("ForQuestionAnswering"):
+        return hasattr(transformers, "QuestionAnsweringPipeline")
+    return "rerank" not in folder.name or importlib.util.find_spec("sentence_transformers") is not None
 
 
 def albert_reactions(folder):
@@ -235,7 +313,8 @@ def splade(folder):
 
 def models(real):
     """Name to a function that records it."""
-    table = {folder.name: functools.partial(tiny, folder) for folder in sorted((HERE / "models").iterdir())}
+    table = {folder.name: functools.partial(tiny, folder) if can_record(folder) else None
+             for folder in sorted((HERE / "models").iterdir())}
     table["albert-reactions"] = functools.partial(albert_reactions, ROOT / "examples" / "albert-reactions")
     for name, record in (("minilm-l6", minilm), ("albert-agave", agave), ("bert-tiny-splade", splade)):
         table[name] = functools.partial(record, real / name) if (real / name).is_dir() else None
@@ -253,7 +332,7 @@ def main():
     table = models(options.models)
     for name in options.names or table:
         if table[name] is None:
-            print(f"{name}: not in {options.models}, left as it is")
+            print(f"{name}: not in {options.models}, or not for these frameworks: left as it is")
         else:
             table[name]().write()
 

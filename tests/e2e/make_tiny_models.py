@@ -8,6 +8,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import torch
@@ -19,6 +20,12 @@ CLASSES = {
     "BertModel": (transformers.BertConfig, transformers.BertModel),
     "BertForMaskedLM": (transformers.BertConfig, transformers.BertForMaskedLM),
     "BertForPreTraining": (transformers.BertConfig, transformers.BertForPreTraining),
+    "BertForSequenceClassification": (transformers.BertConfig, transformers.BertForSequenceClassification),
+    "BertForTokenClassification": (transformers.BertConfig, transformers.BertForTokenClassification),
+    "BertForQuestionAnswering": (transformers.BertConfig, transformers.BertForQuestionAnswering),
+    "AlbertForSequenceClassification": (transformers.AlbertConfig, transformers.AlbertForSequenceClassification),
+    "AlbertForTokenClassification": (transformers.AlbertConfig, transformers.AlbertForTokenClassification),
+    "AlbertForQuestionAnswering": (transformers.AlbertConfig, transformers.AlbertForQuestionAnswering),
     "AlbertModel": (transformers.AlbertConfig, transformers.AlbertModel),
     "AlbertForMaskedLM": (transformers.AlbertConfig, transformers.AlbertForMaskedLM),
 }
@@ -26,6 +33,8 @@ BERT = dict(hidden_size=24, num_attention_heads=2, intermediate_size=40, num_hid
             max_position_embeddings=40, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12)
 ALBERT = dict(BERT, embedding_size=20, num_hidden_layers=4, num_hidden_groups=1, inner_group_num=1)
 ODD = dict(hidden_size=36, num_attention_heads=3, intermediate_size=50)
+ENTITIES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"]
+HEAD = dict(BERT, hidden_size=16, intermediate_size=24, hidden_act="relu")
 SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=4)
 
 # One line a model: name, class, configuration, and what is special about the file:
@@ -33,6 +42,8 @@ SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=4)
 #   dtype     of all tensors, or "mixed"; shards: number of files; equal: layers and part that are copies
 #   gamma     LayerNorm tensors under TensorFlow's names; buffers: position_ids and such lie in the file
 #   pooling   sentence-transformers files beside it; vocab: a WordPiece vocabulary
+#   labels    the classes of a head; none: config.json says nothing, which means two
+#   config    what config.json says besides; pooler: the file has one that the class has not
 MODELS = [
     ("bert-gelu", "BertForMaskedLM", BERT, dict(decoder="tied", buffers=True)),
     ("bert-gelu-new", "BertModel", dict(BERT, **ODD, hidden_act="gelu_new", type_vocab_size=1, num_hidden_layers=1), {}),
@@ -57,6 +68,18 @@ MODELS = [
     ("albert-groups", "AlbertModel", dict(ALBERT, num_hidden_groups=2, type_vocab_size=3), {}),
     ("albert-inner", "AlbertForMaskedLM", dict(ALBERT, hidden_size=18, intermediate_size=30, num_hidden_groups=2,
                                                inner_group_num=2, embedding_size=12), dict(decoder="tied")),
+    ("bert-classify", "BertForSequenceClassification", HEAD, dict(labels=["bad", "so-so", "good"], vocab=True)),
+    ("bert-multilabel", "BertForSequenceClassification", HEAD, dict(labels=["LABEL_0", "x", "y", "z"], vocab=True,
+                                                                     config={"problem_type": "multi_label_classification"})),
+    ("bert-rerank", "BertForSequenceClassification", HEAD, dict(labels=["LABEL_0"], vocab=True)),
+    ("bert-rerank-identity", "BertForSequenceClassification", HEAD, dict(
+        labels=["LABEL_0"], vocab=True,
+        config={"sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity", "version": "4.0.1"}})),
+    ("bert-ner", "BertForTokenClassification", HEAD, dict(labels=ENTITIES, vocab=True, pooler=True)),
+    ("bert-qa", "BertForQuestionAnswering", HEAD, dict(vocab=True)),
+    ("albert-classify", "AlbertForSequenceClassification", dict(ALBERT, **ODD), {}),
+    ("albert-ner", "AlbertForTokenClassification", dict(ALBERT, **ODD), dict(labels=["O", "B-X", "I-X"])),
+    ("albert-qa", "AlbertForQuestionAnswering", dict(ALBERT, **ODD), {}),
     ("albert-f16", "AlbertModel", dict(ALBERT, **ODD, hidden_act="relu", type_vocab_size=1), dict(dtype="f16")),
 ]
 
@@ -76,7 +99,7 @@ def random_tensor(model, name, shape):
         return torch.tensor(1 + 0.3 * values)
     if len(shape) == 1:
         return torch.tensor(0.2 * values)
-    if "embeddings" in name:
+    if "embeddings" in name or name.startswith(("classifier", "qa_outputs")):
         return torch.tensor(0.7 * values)
     return torch.tensor(values * 1.3 / np.sqrt(shape[-1]))
 
@@ -103,12 +126,24 @@ def dtype_of(name, special):
     return list(DTYPES.values())[hashlib.sha256(name.encode()).digest()[0] % 4]
 
 
+def head_config(special):
+    """What config.json says of the classes."""
+    labels = special.get("labels", [])
+    id2label = {"id2label": {str(i): label for i, label in enumerate(labels)}} if labels else {}
+    return dict(special.get("config", {}), **id2label)
+
+
 def make_state(name, class_name, settings, special):
     config_class, model_class = CLASSES[class_name]
-    model = model_class(config_class(**settings))
+    model = model_class(config_class(**settings, **head_config(special)))
     state = {k: random_tensor(name, k, tuple(v.shape)) for k, v in model.named_parameters(remove_duplicate=True)}
     copy_parts(state, special.get("equal", []))
     state = {k: v.to(dtype_of(k, special)).contiguous().clone() for k, v in state.items()}
+    if "O" in special.get("labels", []):  # other classes get their share of the tokens
+        state["classifier.bias"][0] -= 4
+    if special.get("pooler"):
+        for kind, shape in (("weight", (settings["hidden_size"],) * 2), ("bias", (settings["hidden_size"],))):
+            state[f"bert.pooler.dense.{kind}"] = random_tensor(name, f"bert.pooler.dense.{kind}", shape).float()
     word = next(k for k in state if k.endswith("word_embeddings.weight"))
     decoder = "predictions.decoder" if class_name.startswith("Albert") else "cls.predictions.decoder"
     kind = special.get("decoder")
@@ -181,7 +216,8 @@ def make(name, class_name, settings, special):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model_type = "albert" if class_name.startswith("Albert") else "bert"
-    write_json(folder / "config.json", dict(settings, architectures=[class_name], model_type=model_type))
+    write_json(folder / "config.json", dict(settings, architectures=[class_name], model_type=model_type,
+                                             **head_config(special)))
     write_weights(folder, make_state(name, class_name, settings, special), special.get("shards", 1))
     if "pooling" in special:
         write_pooling(folder, settings, special["pooling"])
@@ -192,4 +228,5 @@ def make(name, class_name, settings, special):
 
 if __name__ == "__main__":
     for model in MODELS:
-        make(*model)
+        if not sys.argv[1:] or model[0] in sys.argv[1:]:
+            make(*model)

@@ -266,6 +266,56 @@ def test_fill_mask(case):
         yield text, difference(sum(got, []), case.expected(check), None), check["bound"], False
 
 
+def test_head(case):
+    """Logits of heads on token ids, all in one call."""
+    checks = case.of_kind("head")
+    if not checks:
+        return
+    inputs, task = [case.inputs[c["input"]] for c in checks], checks[0]["task"]
+    model = case.convert()
+    shape, values = parse_npy(case.albert_run(task, model, "--ids", "--format", "npy", text=id_lines(inputs)))
+    replies = json_lines(case.albert_run(task, model, "--ids", "--logits", text=id_lines(inputs)), len(inputs))
+    if shape != [sum(c["shape"][0] if len(c["shape"]) == 2 else 1 for c in checks), checks[0]["shape"][-1]]:
+        raise Failed(f"shape {shape}")
+    start = 0
+    for check, source, reply in zip(checks, inputs, replies):
+        part = values[start:start + math.prod(check["shape"])]
+        start += len(part)
+        yield f"{len(source['input_ids'])} tokens", difference(part, case.expected(check), None), check["bound"], False
+        rows = reply["logits"] if len(check["shape"]) == 2 else [reply["logits"]]
+        same = array.array("f", sum(rows, [])) == part and reply["tokens"] == len(source["input_ids"])
+        yield f"{len(source['input_ids'])} tokens: JSON differs from the array", int(not same), 0, False
+
+
+def pipeline_replies(case, check):
+    """What albert-run replies to the inputs of a pipeline, without the mark of texts that were cut."""
+    task, inputs, model = check["task"], check["inputs"], case.convert()
+    if task == "rerank":
+        return [json.loads(case.albert_run("rerank", model, "--", *inputs))]
+    if task in ("qa", "pairs"):
+        lines = text_lines(json.dumps(i, ensure_ascii=n % 2 == 0) for n, i in enumerate(inputs))
+        if task == "qa":
+            return json_lines(case.albert_run("qa", model, text=lines), len(inputs))
+        return json_lines(case.albert_run("classify", model, "--pairs", text=lines), len(inputs))
+    # texts may have line feeds in them, so they go as operands
+    return json_lines(case.albert_run(task, model, "--", *inputs), len(inputs))
+
+
+def test_pipeline(case):
+    """Replies to texts: members and their order, texts, places equal; scores within the bound."""
+    for check in case.of_kind("pipeline"):
+        expected = [check["replies"]] if check["task"] == "rerank" else check["replies"]
+        for number, (got, right) in enumerate(zip(pipeline_replies(case, check), expected)):
+            got, right = ([r] if isinstance(r, dict) else r for r in (got, right))
+            kept = [{k: v for k, v in row.items() if k not in ("score", "truncated")} for row in got]
+            wanted = [{k: v for k, v in row.items() if k != "score"} for row in right]
+            label = f"{check['task']} {number}"
+            yield f"{label}: {kept}, expected {wanted}", int(kept != wanted), 0, False
+            if kept == wanted and right:
+                scores = [[row["score"] for row in rows] for rows in (got, right)]
+                yield f"{label}: scores", difference(*scores, None), check["bound"], False
+
+
 def test_top1(case):
     """On masks in real text: as many right answers as transformers gives, in f32 and in int8."""
     for check in case.of_kind("top1"):
@@ -332,7 +382,7 @@ def test_second_reader(case):
 
 
 TESTS = [test_hidden, test_layers, test_pooler, test_logits, test_pool, test_embed_ids, test_embed_text, test_embed_int8,
-         test_tokenize, test_fill_mask, test_top1, test_sharing, test_sizes,
+         test_tokenize, test_fill_mask, test_head, test_pipeline, test_top1, test_sharing, test_sizes,
          test_modes, test_second_reader]
 
 

@@ -38,7 +38,7 @@ SCHEMA = {
                5: ("embedding", "u32"), 6: ("heads", "u32"), 7: ("intermediate", "u32"), 8: ("vocab", "u32"),
                9: ("max_positions", "u32"), 10: ("type_vocab", "u32"), 11: ("position_offset", "u32"),
                12: ("activation", "text"), 13: ("layer_norm_eps", "f32"), 14: ("dtype", "text"),
-               15: ("share", "text"), 16: ("pad_id", "u32")},
+               15: ("share", "text"), 16: ("pad_id", "u32"), 17: ("class_score", "text"), 18: ("rank_score", "text")},
     "Tensor": {1: ("name", "text"), 2: ("dtype", "u32"), 3: ("dims", "u64[]"), 4: ("blob", "u32"),
                5: ("scale_blob", "u32")},
     "ParameterSet": {1: ("name", "text"), 2: ("tensors", "u32[]")},
@@ -334,6 +334,7 @@ class Rules:
         need(c.hidden % c.heads == 0, "config: heads do not divide hidden")
         need(c.position_offset < c.max_positions and c.pad_id < c.vocab, "config: position_offset or pad_id")
         need(c.activation in ACTIVATIONS[1:], "config: activation", c.activation)
+        need({c.class_score, c.rank_score} <= {"", "softmax", "sigmoid", "none"}, "config: class_score or rank_score")
         need(0 < c.layer_norm_eps < 1, "config: layer_norm_eps", c.layer_norm_eps)
         name_ok(c.architecture, "architecture")
 

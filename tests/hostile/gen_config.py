@@ -111,6 +111,45 @@ def tensors(c):
          {"pooler.dense.weight": ("F32", [8, 8], bytes(256))})
 
 
+def heads(c):
+    pooler = {"pooler.dense.weight": ("F32", [8, 8], bytes(256)), "pooler.dense.bias": ("F32", [8], bytes(32))}
+
+    def linear(name, rows, columns=8):
+        return {f"{name}.weight": ("F32", [rows, columns], bytes(rows * columns * 4)),
+                f"{name}.bias": ("F32", [rows], bytes(rows * 4))}
+    texts = model() | pooler | linear("classifier", 3)
+    tokens = model() | linear("classifier", 3)
+    answers = model() | linear("qa_outputs", 2)
+
+    def case(name, status, message, tensors, **keys):
+        with_config(c, f"head-{name}", status, message, changed(**keys), tensors)
+    three = {"0": "a", "1": "b", "2": "c"}
+    case("twin-texts", "OK", "", texts, id2label=three, architectures=["BertForSequenceClassification"])
+    case("twin-tokens", "OK", "", tokens, id2label=three)
+    case("twin-tokens-pooler", "OK", "", texts, architectures=["BertForTokenClassification"])
+    case("twin-answers", "OK", "", answers, architectures=["BertForQuestionAnswering"])
+    case("twin-choices", "OK", "", texts, architectures=["BertForMultipleChoice"], id2label={"0": "a"}, problem_type=7)
+    case("twin-unstated", "OK", "", texts)
+    case("labels-few", "SHAPE", '"id2label" states 2 classes, the classifier has 3', texts, id2label={"0": "a", "1": "b"})
+    case("labels-many", "SHAPE", '"id2label" states 4 classes, the classifier has 3', tokens, id2label={**three, "3": "d"})
+    case("labels-odd", "MALFORMED", "no text for class 1 of 3", texts, id2label={"0": "a", "2": "c", "x": "b"})
+    case("labels-number", "MALFORMED", "no text for class 2 of 3", texts, id2label={**three, "2": 2})
+    case("labels-nul", "MALFORMED", "no text for class 0 of 3", texts, id2label={**three, "0": "a\0b"})
+    case("number", "SHAPE", '"num_labels" states 2 classes', texts, num_labels=2)
+    case("number-huge", "SHAPE", '"num_labels" states 9223372036854775807 classes', texts, num_labels=2**63 - 1)
+    case("problem", "MALFORMED", '"problem_type" is "\\x1b[31m"', texts, problem_type="\x1b[31m")
+    case("problem-number", "MALFORMED", '"problem_type" is "no text"', texts, problem_type=1)
+    case("activation", "UNSUPPORTED", '"torch.nn.Tanh"', texts, sentence_transformers={"activation_fn": "torch.nn.Tanh"})
+    case("no-pooler", "MISSING", "missing tensors (2): pooler.dense.weight, pooler.dense.bias", tokens,
+         architectures=["BertForSequenceClassification"])
+    case("no-bias", "MISSING", "missing tensors (1): classifier.bias",
+         {k: v for k, v in texts.items() if k != "classifier.bias"})
+    case("wide", "SHAPE", "[classes 3, hidden_size 8], found [3, 9]", model() | linear("classifier", 3, 9))
+    case("vector", "SHAPE", "[classes 3, hidden_size 8], found [3]", {**texts, "classifier.weight": ("F32", [3], bytes(12))})
+    case("no-classes", "LIMIT", "a classifier of 0 classes", model() | pooler | linear("classifier", 0))
+    case("three-ends", "SHAPE", "[start and end 2, hidden_size 8], found [3, 8]", model() | linear("qa_outputs", 3))
+
+
 def sentence(c):
     pooling = {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True}
     modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -166,7 +205,7 @@ def twins(c):
 
 def main(out):
     c = Corpus(out)
-    for part in (texts, numbers, names, tensors, sentence, twins):
+    for part in (texts, numbers, names, tensors, heads, sentence, twins):
         part(c)
     c.write_table()
 

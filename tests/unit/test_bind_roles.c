@@ -225,15 +225,87 @@ static void test_unused(void **state) {
   fixture *f = *state;
   make_bert(f, "", 1);
   add(f, "cls.predictions.bias", VOCAB, 0);
-  add(f, "classifier.weight", 3, HIDDEN);
+  add(f, "seq_relationship.weight", 2, HIDDEN);
   add(f, "embeddings.position_ids", POSITIONS, 0);
   add_pair(f, "pooler.dense", HIDDEN, HIDDEN);
   assert_ok(&f->diag, bind(f));
   assert_int_equal(f->binding.unused_count, 2);
   assert_string_equal(f->binding.unused[0].p, "cls.predictions.bias");
-  assert_string_equal(f->binding.unused[1].p, "classifier.weight");
+  assert_string_equal(f->binding.unused[1].p, "seq_relationship.weight");
   assert_int_equal(f->spec.global[ALB_ROLE_MLM_DECODER_B], ALB_NO_TENSOR);
   check_bound(f, f->spec.global[ALB_ROLE_POOLER_B], "pooler.bias", "pooler.dense.bias");
+}
+
+/* A classifier: its classes are its rows; what it is for is stated, or told by the pooler. */
+static void test_classifiers(void **state) {
+  static const struct {
+    alb_classifier_use use;
+    bool pools, tokens;
+  } cases[] = {{ALB_CLASSIFIER_TEXTS, true, false},
+               {ALB_CLASSIFIER_TOKENS, true, true},
+               {ALB_CLASSIFIER_TOKENS, false, true},
+               {ALB_CLASSIFIER_UNSTATED, true, false},
+               {ALB_CLASSIFIER_UNSTATED, false, true}};
+  fixture *f = *state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    make_bert(f, "bert.", 1);
+    if (cases[i].pools) add_pair(f, "bert.pooler.dense", HIDDEN, HIDDEN);
+    add_pair(f, "classifier", 3, HIDDEN);
+    f->config.classifier = cases[i].use;
+    assert_ok(&f->diag, bind(f));
+    check_bound(f, f->spec.global[ALB_ROLE_CLASSIFIER_W], "classifier.weight", "classifier.weight");
+    check_bound(f, f->spec.global[ALB_ROLE_CLASSIFIER_B], "classifier.bias", "classifier.bias");
+    assert_int_equal(f->spec.config.classes, 3);
+    assert_int_equal(f->spec.token_classes, cases[i].tokens);
+    assert_int_equal(f->binding.unused_count, 0);
+    clear(f);
+    memset(f, 0, sizeof *f);
+  }
+}
+
+static void test_classifier_not_run(void **state) {
+  fixture *f = *state;
+  make_bert(f, "bert.", 1);
+  add_pair(f, "classifier", 1, HIDDEN);
+  f->config.classifier = ALB_CLASSIFIER_OTHER;
+  assert_ok(&f->diag, bind(f));
+  assert_int_equal(f->spec.global[ALB_ROLE_CLASSIFIER_W], ALB_NO_TENSOR);
+  assert_int_equal(f->spec.config.classes, 0);
+  assert_int_equal(f->binding.unused_count, 2);
+}
+
+static void test_classifier_without_pooler(void **state) {
+  fixture *f = *state;
+  make_bert(f, "bert.", 1);
+  add(f, "classifier.weight", 3, HIDDEN);
+  f->config.classifier = ALB_CLASSIFIER_TEXTS;
+  assert_refused(&f->diag, bind(f), ALB_MISSING,
+                 "missing tensors (3): classifier.bias, bert.pooler.dense.weight, bert.pooler.dense.bias;");
+}
+
+static void test_classifier_of_wrong_width(void **state) {
+  fixture *f = *state;
+  make_bert(f, "bert.", 1);
+  add_pair(f, "classifier", 3, FFN);
+  assert_refused(&f->diag, bind(f), ALB_SHAPE,
+                 "\"classifier.weight\": config.json makes it [classes 3, hidden_size 4], found [3, 8]");
+}
+
+static void test_answers(void **state) {
+  fixture *f = *state;
+  make_albert(f, 1, 1, 1);
+  add_pair(f, "qa_outputs", 2, HIDDEN);
+  assert_ok(&f->diag, bind(f));
+  check_bound(f, f->spec.global[ALB_ROLE_SPAN_W], "qa.weight", "qa_outputs.weight");
+  assert_int_equal(f->binding.unused_count, 0);
+}
+
+static void test_answers_of_three(void **state) {
+  fixture *f = *state;
+  make_bert(f, "", 1);
+  add_pair(f, "qa_outputs", 3, HIDDEN);
+  assert_refused(&f->diag, bind(f), ALB_SHAPE,
+                 "\"qa_outputs.weight\": config.json makes it [start and end 2, hidden_size 4], found [3, 4]");
 }
 
 static void test_missing(void **state) {
@@ -294,6 +366,12 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_own_head, setup, teardown),
       cmocka_unit_test_setup_teardown(test_untied_head, setup, teardown),
       cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_classifiers, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_classifier_not_run, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_classifier_without_pooler, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_classifier_of_wrong_width, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_answers_of_three, setup, teardown),
       cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
       cmocka_unit_test_setup_teardown(test_lost_layer, setup, teardown),
       cmocka_unit_test_setup_teardown(test_wrong_shape, setup, teardown),

@@ -95,6 +95,8 @@ CASE(eps_inf, m->config->layer_norm_eps = INFINITY)
 CASE(eps_negative, m->config->layer_norm_eps = -1e-5f)
 CASE(activation_unknown, m->config->activation = (char *)(uintptr_t) "gelu_hard")
 CASE(activation_none, m->config->activation = (char *)(uintptr_t) "none")
+CASE(class_score_unknown, m->config->class_score = (char *)(uintptr_t) "guess")
+CASE(rank_score_unknown, m->config->rank_score = (char *)(uintptr_t) "tanh")
 CASE(no_architecture, m->config->architecture = (char *)(uintptr_t) "")
 
 CASE(tensor_no_name, m->tensors[0]->name = (char *)(uintptr_t) "")
@@ -211,213 +213,215 @@ static const struct {
   const char *message;
 } cases[] = {
 #define ROW(name, status, message) {#name, name, ALB_##status, message},
-    ROW(no_config, MISSING, "config is missing") ROW(layers_0, MALFORMED, "config: layers is 0, allowed are 1 to 4096")
-        ROW(layers_many, MALFORMED, "config: layers is 4097") ROW(hidden_0, MALFORMED, "config: hidden is 0")
-            ROW(embedding_0, MALFORMED, "config: embedding is 0") ROW(heads_0, MALFORMED, "config: heads is 0")
-                ROW(heads_3, MALFORMED, "config: 3 heads do not divide hidden 4") ROW(
-                    intermediate_huge, MALFORMED, "config: intermediate is 4294967295") ROW(vocab_0, MALFORMED,
-                                                                                            "config: vocab is 0")
-                    ROW(vocab_small, MALFORMED, "vocabulary section has 8 tokens, the model 7") ROW(
-                        positions_0,
-                        MALFORMED, "config: max_positions is 0") ROW(types_0, MALFORMED, "config: type_vocab is 0") ROW(offset_big,
-                                                                                                                        MALFORMED,
-                                                                                                                        "config: position_offset 100 of 100") ROW(pad_big,
-                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                  "config: pad_id 8") ROW(eps_0,
-                                                                                                                                                                                          MALFORMED,
-                                                                                                                                                                                          "config: layer_norm_eps is 0") ROW(eps_nan,
+    ROW(no_config, MISSING, "config is missing") ROW(
+        layers_0, MALFORMED,
+        "config: layers is 0, allowed are 1 to 4096") ROW(layers_many, MALFORMED,
+                                                          "config: layers is 4097") ROW(hidden_0, MALFORMED,
+                                                                                        "config: hidden is 0")
+        ROW(embedding_0, MALFORMED, "config: embedding is 0") ROW(heads_0, MALFORMED, "config: heads is 0") ROW(
+            heads_3, MALFORMED, "config: 3 heads do not divide hidden 4") ROW(intermediate_huge, MALFORMED,
+                                                                              "config: intermediate is 4294967295")
+            ROW(vocab_0, MALFORMED, "config: vocab is 0") ROW(
+                vocab_small,
+                MALFORMED, "vocabulary section has 8 tokens, the model 7") ROW(positions_0,
+                                                                               MALFORMED, "config: max_positions is 0") ROW(types_0,
+                                                                                                                            MALFORMED,
+                                                                                                                            "config: type_vocab is 0") ROW(offset_big,
+                                                                                                                                                           MALFORMED,
+                                                                                                                                                           "config: position_offset 100 of 100") ROW(pad_big,
+                                                                                                                                                                                                     MALFORMED,
+                                                                                                                                                                                                     "config: pad_id 8") ROW(eps_0,
                                                                                                                                                                                                                              MALFORMED,
-                                                                                                                                                                                                                             "config: layer_norm_eps is nan") ROW(eps_inf,
-                                                                                                                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                                                                                                                  "config: layer_norm_eps is inf") ROW(eps_negative,
-                                                                                                                                                                                                                                                                                                       MALFORMED,
-                                                                                                                                                                                                                                                                                                       "config: layer_norm_eps is -1e-05") ROW(activation_unknown,
-                                                                                                                                                                                                                                                                                                                                               MALFORMED,
-                                                                                                                                                                                                                                                                                                                                               "config: activation \"gelu_hard\"") ROW(activation_none,
-                                                                                                                                                                                                                                                                                                                                                                                       MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                       "config: activation \"none\"") ROW(no_architecture,
+                                                                                                                                                                                                                             "config: layer_norm_eps is 0") ROW(eps_nan,
+                                                                                                                                                                                                                                                                MALFORMED,
+                                                                                                                                                                                                                                                                "config: layer_norm_eps is nan") ROW(eps_inf,
+                                                                                                                                                                                                                                                                                                     MALFORMED,
+                                                                                                                                                                                                                                                                                                     "config: layer_norm_eps is inf") ROW(eps_negative,
+                                                                                                                                                                                                                                                                                                                                          MALFORMED,
+                                                                                                                                                                                                                                                                                                                                          "config: layer_norm_eps is -1e-05") ROW(activation_unknown,
+                                                                                                                                                                                                                                                                                                                                                                                  MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                  "config: activation \"gelu_hard\"") ROW(activation_none,
                                                                                                                                                                                                                                                                                                                                                                                                                           MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                          "name of 0 bytes") ROW(tensor_no_name,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                 MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                 "tensor 0: name of 0 bytes") ROW(tensor_long_name,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "tensor 0: name of 4097 bytes") ROW(tensor_twice,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      DUPLICATE,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "two tensors \"embeddings.word\"") ROW(tensor_dtype_0,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "unknown tensor dtype 0") ROW(tensor_dtype_f64,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "unknown tensor dtype 5") ROW(tensor_dtype_99,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "unknown tensor dtype 99") ROW(tensor_dtype_newer,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        VERSION,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "written by a newer version") ROW(tensor_blob,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "blob 6 of 6") ROW(tensor_blob_max,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "blob 4294967295 of 6")
-                        ROW(tensor_dim_0, MALFORMED, "dimension 0 is 0") ROW(
-                            tensor_dim_0_last, MALFORMED,
-                            "dimension 1 is 0") ROW(tensor_dim_huge, MALFORMED, "dimension 0 is 281474976710657")
-                            ROW(tensor_dims_wrap, OVERFLOW, "size overflows") ROW(
-                                tensor_dims_less, MALFORMED,
-                                "112 bytes of f32, but blob 0 has 128 bytes") ROW(tensor_dims_more, MALFORMED,
-                                                                                  "144 bytes of "
-                                                                                  "f32, "
-                                                                                  "but blob 0 has "
-                                                                                  "128 "
-                                                                                  "bytes")
-                                ROW(tensor_rank, LIMIT, "rank 9") ROW(
-                                    tensor_width, MALFORMED,
-                                    "8 bytes of width 2") ROW(tensor_i8_dense, MALFORMED, "scale_blob 0")
-                                    ROW(tensor_scaled_f32, MALFORMED, "scales without int8") ROW(
-                                        tensor_scale_id,
-                                        MALFORMED, "scale_blob 7") ROW(tensor_scale_width, MALFORMED,
-                                                                       "8 bytes "
-                                                                       "of "
-                                                                       "scales "
-                                                                       "for 4 "
-                                                                       "rows")
-                                        ROW(tensor_scale_count, MALFORMED, "128 bytes of scales for 4 rows") ROW(
-                                            tensor_i8_rank,
-                                            MALFORMED, "int8 of rank 1") ROW(scale_0, MALFORMED, "scale of row 1 is 0")
-                                            ROW(scale_negative, MALFORMED, "scale of row 1 is -1") ROW(
-                                                scale_nan, MALFORMED, "scale of row 3 is nan") ROW(scale_inf, MALFORMED,
-                                                                                                   "scale of row 2 "
-                                                                                                   "is inf")
-                                                ROW(int8_min, MALFORMED, "int8 element -128") ROW(
-                                                    blob_unused, MALFORMED,
-                                                    "blob 6 is no tensor's") ROW(set_no_name, MALFORMED,
-                                                                                 "parameter set 0: name") ROW(set_tensor,
-                                                                                                              MALFORMED,
-                                                                                                              "paramete"
-                                                                                                              "r set "
-                                                                                                              "1: "
-                                                                                                              "tensor "
-                                                                                                              "6 of "
-                                                                                                              "6") ROW(function_twice,
-                                                                                                                       DUPLICATE,
-                                                                                                                       "two functions \"encoder\"")
-                                                    ROW(function_no_name, MALFORMED, "function 1: name of 0 bytes") ROW(
-                                                        function_no_output,
-                                                        MALFORMED,
-                                                        "\"encoder\" has no output") ROW(function_output, MALFORMED,
-                                                                                         "output 7 is no value") ROW(input_dtype, MALFORMED,
-                                                                                                                     "u"
-                                                                                                                     "n"
-                                                                                                                     "k"
-                                                                                                                     "n"
-                                                                                                                     "o"
-                                                                                                                     "w"
-                                                                                                                     "n"
-                                                                                                                     " "
-                                                                                                                     "i"
-                                                                                                                     "n"
-                                                                                                                     "p"
-                                                                                                                     "u"
-                                                                                                                     "t"
-                                                                                                                     " "
-                                                                                                                     "d"
-                                                                                                                     "t"
-                                                                                                                     "y"
-                                                                                                                     "p"
-                                                                                                                     "e"
-                                                                                                                     " "
-                                                                                                                     "0") ROW(input_dim_0,
-                                                                                                                              MALFORMED,
-                                                                                                                              "dimension 0 of input 0") ROW(input_dim_4,
-                                                                                                                                                            MALFORMED,
-                                                                                                                                                            "dimension -4 of input 0") ROW(input_dim_huge,
-                                                                                                                                                                                           MALFORMED,
-                                                                                                                                                                                           "dimension 9223372036854775807 of input 0") ROW(input_rank,
-                                                                                                                                                                                                                                           MALFORMED,
-                                                                                                                                                                                                                                           "input 0 has rank 9") ROW(parameter_twice,
-                                                                                                                                                                                                                                                                     DUPLICATE,
-                                                                                                                                                                                                                                                                     "two parameters \"p0\"") ROW(op_0,
-                                                                                                                                                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                                                                                                                                                  "unknown operator 0")
-                                                        ROW(op_99, MALFORMED, "unknown operator 99") ROW(
-                                                            op_newer, VERSION,
-                                                            "unknown operator 99") ROW(arity_less, MALFORMED,
-                                                                                       "\"encoder\", node 2: add with "
-                                                                                       "1 operands")
-                                                            ROW(arity_more, MALFORMED, "linear with 4 operands") ROW(
-                                                                attention_2, MALFORMED,
-                                                                "a"
-                                                                "t"
-                                                                "t"
-                                                                "e"
-                                                                "n"
-                                                                "t"
-                                                                "i"
-                                                                "o"
-                                                                "n"
-                                                                " "
-                                                                "w"
-                                                                "i"
-                                                                "t"
-                                                                "h"
-                                                                " "
-                                                                "2"
-                                                                " "
-                                                                "o"
-                                                                "p"
-                                                                "e"
-                                                                "r"
-                                                                "a"
-                                                                "n"
-                                                                "d"
-                                                                "s") ROW(operand_kind, MALFORMED, "operand 0 of kind 0")
-                                                                ROW(operand_self, MALFORMED,
-                                                                    "operand 2 of kind 1") ROW(operand_value, MALFORMED,
-                                                                                               "operand 1073741823 of "
-                                                                                               "kind 1")
-                                                                    ROW(operand_tensor, MALFORMED, "operand 6 of kind 2") ROW(
-                                                                        operand_parameter,
-                                                                        MALFORMED, "operand 3 of kind 3") ROW(attribute_activation, MALFORMED,
-                                                                                                              "attribut"
-                                                                                                              "e that "
-                                                                                                              "add "
-                                                                                                              "does "
-                                                                                                              "not "
-                                                                                                              "have") ROW(attribute_heads,
-                                                                                                                          MALFORMED,
-                                                                                                                          "attribute that add does not have") ROW(attribute_eps,
-                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                  "attribute that add does not have") ROW(attribute_eps_nan,
-                                                                                                                                                                                                          MALFORMED,
-                                                                                                                                                                                                          "attribute that add does not have") ROW(attribute_pooling,
-                                                                                                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                                                                                                  "attribute that add does not have") ROW(attribute_callee,
-                                                                                                                                                                                                                                                                                          MALFORMED,
-                                                                                                                                                                                                                                                                                          "attribute that add does not have") ROW(attribute_set,
-                                                                                                                                                                                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                                                                                                                                                                                  "attribute that add does not have") ROW(node_activation,
-                                                                                                                                                                                                                                                                                                                                                                          MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                          "unknown activation") ROW(node_pooling,
-                                                                                                                                                                                                                                                                                                                                                                                                    MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                    "unknown pooling") ROW(node_pooling_0,
-                                                                                                                                                                                                                                                                                                                                                                                                                           MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                           "pool without a pooling") ROW(node_heads_0,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                         MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                         "0 heads") ROW(node_heads_huge,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                        MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "4294967295 heads") ROW(node_eps_0,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                MALFORMED,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                "eps is 0")
-                                                                        ROW(node_eps_nan, MALFORMED, "eps is nan") ROW(
-                                                                            node_layer,
-                                                                            MALFORMED, "layer 3") ROW(node_no_activation,
-                                                                                                      MALFORMED,
-                                                                                                      "activation "
-                                                                                                      "without a "
-                                                                                                      "function") ROW(call_self,
+                                                                                                                                                                                                                                                                                                                                                                                                                          "config: activation \"none\"") ROW(class_score_unknown,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                             MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                             "config: class_score \"guess\"") ROW(rank_score_unknown,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "config: rank_score \"tanh\"") ROW(no_architecture,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "name of 0 bytes") ROW(tensor_no_name,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "tensor 0: name of 0 bytes") ROW(tensor_long_name,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "tensor 0: name of 4097 bytes") ROW(tensor_twice,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 DUPLICATE,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "two tensors \"embeddings.word\"") ROW(tensor_dtype_0,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "unknown tensor dtype 0") ROW(tensor_dtype_f64,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "unknown tensor dtype 5") ROW(tensor_dtype_99,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "unknown tensor dtype 99") ROW(tensor_dtype_newer,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   VERSION,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "written by a newer version") ROW(tensor_blob,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "blob 6 of 6") ROW(tensor_blob_max, MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "blob 4294967295 of 6")
+                ROW(tensor_dim_0, MALFORMED, "dimension 0 is 0") ROW(
+                    tensor_dim_0_last, MALFORMED,
+                    "dimension 1 is 0") ROW(tensor_dim_huge, MALFORMED, "dimension 0 is 281474976710657")
+                    ROW(tensor_dims_wrap, OVERFLOW, "size overflows") ROW(
+                        tensor_dims_less, MALFORMED, "112 bytes of f32, but blob 0 has 128 bytes") ROW(tensor_dims_more,
+                                                                                                       MALFORMED,
+                                                                                                       "144 bytes of "
+                                                                                                       "f32, "
+                                                                                                       "but blob 0 has "
+                                                                                                       "128 "
+                                                                                                       "bytes")
+                        ROW(tensor_rank, LIMIT, "rank 9") ROW(tensor_width, MALFORMED, "8 bytes of width 2") ROW(
+                            tensor_i8_dense, MALFORMED,
+                            "scale_blob 0") ROW(tensor_scaled_f32, MALFORMED, "scales without int8")
+                            ROW(tensor_scale_id,
+                                MALFORMED, "scale_blob 7") ROW(tensor_scale_width, MALFORMED,
+                                                               "8 bytes "
+                                                               "of "
+                                                               "scales "
+                                                               "for 4 "
+                                                               "rows")
+                                ROW(tensor_scale_count, MALFORMED, "128 bytes of scales for 4 rows") ROW(
+                                    tensor_i8_rank,
+                                    MALFORMED,
+                                    "int8 of rank 1") ROW(scale_0, MALFORMED,
+                                                          "scale of row 1 is 0") ROW(scale_negative, MALFORMED,
+                                                                                     "scale of row 1 is -1")
+                                    ROW(scale_nan, MALFORMED, "scale of row 3 is nan") ROW(
+                                        scale_inf, MALFORMED,
+                                        "scale of row 2 "
+                                        "is inf") ROW(int8_min, MALFORMED, "int8 element -128")
+                                        ROW(blob_unused, MALFORMED, "blob 6 is no tensor's") ROW(
+                                            set_no_name, MALFORMED,
+                                            "parameter set 0: name") ROW(set_tensor, MALFORMED,
+                                                                         "paramete"
+                                                                         "r set "
+                                                                         "1: "
+                                                                         "tensor "
+                                                                         "6 of "
+                                                                         "6") ROW(function_twice,
+                                                                                  DUPLICATE, "two functions \"encoder\"") ROW(function_no_name, MALFORMED,
+                                                                                                                              "function 1: name of 0 bytes")
+                                            ROW(function_no_output, MALFORMED,
+                                                "\"encoder\" has no output") ROW(function_output, MALFORMED,
+                                                                                 "output 7 is no value") ROW(input_dtype, MALFORMED,
+                                                                                                             "u"
+                                                                                                             "n"
+                                                                                                             "k"
+                                                                                                             "n"
+                                                                                                             "o"
+                                                                                                             "w"
+                                                                                                             "n"
+                                                                                                             " "
+                                                                                                             "i"
+                                                                                                             "n"
+                                                                                                             "p"
+                                                                                                             "u"
+                                                                                                             "t"
+                                                                                                             " "
+                                                                                                             "d"
+                                                                                                             "t"
+                                                                                                             "y"
+                                                                                                             "p"
+                                                                                                             "e"
+                                                                                                             " "
+                                                                                                             "0") ROW(input_dim_0,
                                                                                                                       MALFORMED,
-                                                                                                                      "call of "
-                                                                                                                      "function 1") ROW(call_later, MALFORMED,
-                                                                                                                                        "call of function 2") ROW(call_nothing,
-                                                                                                                                                                  MALFORMED,
-                                                                                                                                                                  "call of function 4294967295")
+                                                                                                                      "dimension 0 of input 0") ROW(input_dim_4,
+                                                                                                                                                    MALFORMED,
+                                                                                                                                                    "dimension -4 of input 0") ROW(input_dim_huge,
+                                                                                                                                                                                   MALFORMED,
+                                                                                                                                                                                   "dimension 9223372036854775807 of input 0")
+                                                ROW(input_rank, MALFORMED, "input 0 has rank 9") ROW(
+                                                    parameter_twice, DUPLICATE,
+                                                    "two parameters \"p0\"") ROW(op_0, MALFORMED, "unknown operator 0")
+                                                    ROW(op_99, MALFORMED, "unknown operator 99") ROW(
+                                                        op_newer, VERSION,
+                                                        "unknown operator 99") ROW(arity_less, MALFORMED,
+                                                                                   "\"encoder\", node 2: add with "
+                                                                                   "1 operands")
+                                                        ROW(arity_more, MALFORMED, "linear with 4 operands") ROW(
+                                                            attention_2, MALFORMED,
+                                                            "a"
+                                                            "t"
+                                                            "t"
+                                                            "e"
+                                                            "n"
+                                                            "t"
+                                                            "i"
+                                                            "o"
+                                                            "n"
+                                                            " "
+                                                            "w"
+                                                            "i"
+                                                            "t"
+                                                            "h"
+                                                            " "
+                                                            "2"
+                                                            " "
+                                                            "o"
+                                                            "p"
+                                                            "e"
+                                                            "r"
+                                                            "a"
+                                                            "n"
+                                                            "d"
+                                                            "s") ROW(operand_kind, MALFORMED, "operand 0 of kind 0")
+                                                            ROW(operand_self, MALFORMED,
+                                                                "operand 2 of kind 1") ROW(operand_value, MALFORMED,
+                                                                                           "operand 1073741823 of "
+                                                                                           "kind 1")
+                                                                ROW(operand_tensor, MALFORMED, "operand 6 of kind 2") ROW(
+                                                                    operand_parameter,
+                                                                    MALFORMED, "operand 3 of kind 3") ROW(attribute_activation, MALFORMED,
+                                                                                                          "attribut"
+                                                                                                          "e that "
+                                                                                                          "add "
+                                                                                                          "does "
+                                                                                                          "not "
+                                                                                                          "have") ROW(attribute_heads,
+                                                                                                                      MALFORMED,
+                                                                                                                      "attribute that add does not have") ROW(attribute_eps,
+                                                                                                                                                              MALFORMED,
+                                                                                                                                                              "attribute that add does not have") ROW(attribute_eps_nan,
+                                                                                                                                                                                                      MALFORMED,
+                                                                                                                                                                                                      "attribute that add does not have") ROW(attribute_pooling,
+                                                                                                                                                                                                                                              MALFORMED,
+                                                                                                                                                                                                                                              "attribute that add does not have") ROW(attribute_callee,
+                                                                                                                                                                                                                                                                                      MALFORMED,
+                                                                                                                                                                                                                                                                                      "attribute that add does not have") ROW(attribute_set,
+                                                                                                                                                                                                                                                                                                                              MALFORMED,
+                                                                                                                                                                                                                                                                                                                              "attribute that add does not have") ROW(node_activation,
+                                                                                                                                                                                                                                                                                                                                                                      MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                      "unknown activation") ROW(node_pooling,
+                                                                                                                                                                                                                                                                                                                                                                                                MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                "unknown pooling") ROW(node_pooling_0,
+                                                                                                                                                                                                                                                                                                                                                                                                                       MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                       "pool without a pooling") ROW(node_heads_0,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                     MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                     "0 heads") ROW(node_heads_huge,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                    MALFORMED,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "4294967295 heads")
+                                                                    ROW(node_eps_0, MALFORMED, "eps is 0") ROW(
+                                                                        node_eps_nan, MALFORMED,
+                                                                        "eps is nan") ROW(node_layer, MALFORMED,
+                                                                                          "layer 3") ROW(node_no_activation,
+                                                                                                         MALFORMED,
+                                                                                                         "activation "
+                                                                                                         "without a "
+                                                                                                         "function") ROW(call_self,
+                                                                                                                         MALFORMED,
+                                                                                                                         "call of "
+                                                                                                                         "function 1")
+                                                                        ROW(call_later, MALFORMED, "call of function 2") ROW(
+                                                                            call_nothing, MALFORMED,
+                                                                            "call of function 4294967295")
                                                                             ROW(call_operands, MALFORMED,
                                                                                 "call of \"layer\" with 2 operands") ROW(call_tensor, MALFORMED,
                                                                                                                          "opera"
@@ -498,7 +502,8 @@ static const struct {
                                                                                                                      "\"\"") ROW(prompt_missing,
                                                                                                                                  MALFORMED,
                                                                                                                                  "no prompt "
-                                                                                                                                 "\"passage\"") ROW(prompt_no_name, MALFORMED,
+                                                                                                                                 "\"passage\"") ROW(prompt_no_name,
+                                                                                                                                                    MALFORMED,
                                                                                                                                                     "prompt 0: name")
                                                                                             ROW(hash_size, MALFORMED,
                                                                                                 "source file "
