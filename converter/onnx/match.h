@@ -147,7 +147,8 @@ alb_status alb_match_norm(alb_onnx_match *m, uint32_t start, const float *base, 
                           alb_onnx_norm *out, bool *found);
 /* Adds the bias that follows class y, when there is one: *biased is the class of the sum, else y. */
 alb_status alb_match_bias(alb_onnx_match *m, uint32_t y, size_t width, alb_onnx_part *bias, uint32_t *biased);
-/* The activation between a product and class `target` (ALB_ONNX_NONE: any value that it reaches), with its bias. */
+/* The activation between a product and class `target` (ALB_ONNX_NONE: any value that it reaches), with its bias.
+ * *activation before: the only one that is looked for, or ALB_ACT_NONE for any. */
 alb_status alb_match_activation(alb_onnx_match *m, const alb_onnx_product *from, uint32_t target, alb_onnx_part *bias,
                                 alb_activation *activation, uint32_t *y, bool *found);
 

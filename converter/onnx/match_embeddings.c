@@ -245,6 +245,22 @@ static alb_status match_projection(alb_onnx_match *m, uint32_t before, uint32_t 
   return first->bias.value == ALB_ONNX_NONE ? alb_match_bias(m, first->y, first->n, &out->projection_b, x) : ALB_OK;
 }
 
+/* Says what is wrong about a sum that was not found: RoBERTa's positions are counted from the ids and begin at 2. */
+static alb_status refuse_sum(const embeddings *e) {
+  const alb_onnx_match *m = e->m;
+  for (size_t i = 0; i < m->products.count; i++) {
+    const alb_onnx_product *p = &m->products.items[i];
+    if (p->kind != ALB_ONNX_LOOKUP || p == e->word || p == e->type || p->n != e->width || !m->trace->dynamic[p->x])
+      continue;
+    return alb_match_refuse(m, p->node,
+                            "expected positions that count from 0 whatever the token ids are; these depend on them and "
+                            "begin at %lld (as in RoBERTa)",
+                            (long long)alb_onnx_get_i64(&m->trace->tensors[p->x], 0));
+  }
+  return alb_match_refuse(m, e->word->node,
+                          "expected behind it the LayerNorm of the sum of word, type and position embeddings");
+}
+
 static alb_status match_sum(alb_onnx_match *m) {
   embeddings e = {.m = m};
   unsigned subset = 0;
@@ -256,10 +272,7 @@ static alb_status match_sum(alb_onnx_match *m) {
   e.width = e.word->n;
   ALB_TRY(find_addends(&e));
   ALB_TRY(find_sum(&e, &subset, &found));
-  if (!found) {
-    return alb_match_refuse(m, e.word->node,
-                            "expected behind it the LayerNorm of the sum of word, type and position embeddings");
-  }
+  if (!found) return refuse_sum(&e);
   e.word->used = true;
   m->out->embedding = e.width;
   m->out->word = e.word->weight;

@@ -17,10 +17,10 @@ static alb_status take_linear(alb_onnx_match *m, alb_onnx_product *p, alb_onnx_p
 /* The first token through a product and tanh. */
 static alb_status match_pooler(alb_onnx_match *m, alb_onnx_product *p, uint32_t *pooled) {
   alb_onnx_encoder *out = m->out;
-  alb_activation activation;
+  alb_activation activation = ALB_ACT_TANH;
   bool found;
   ALB_TRY(alb_match_activation(m, p, ALB_ONNX_NONE, &out->pooler_b, &activation, pooled, &found));
-  if (!found || activation != ALB_ACT_TANH || p->n != out->hidden)
+  if (!found || p->n != out->hidden)
     return alb_match_refuse(m, p->node, "expected a pooler: a square product of the first token, a bias and tanh");
   out->pooler_w = p->weight;
   out->pooler_value = *pooled;
@@ -58,10 +58,11 @@ static alb_onnx_product *decoder_on(const alb_onnx_match *m, uint32_t x) {
   return NULL;
 }
 
-/* Product, bias, activation, LayerNorm, product with the words, bias. *found false: it is something else. */
+/* Product, bias, the layers' activation, LayerNorm, product with the words, bias. *found false: it is something else.
+ */
 static alb_status match_mlm(alb_onnx_match *m, alb_onnx_product *p, bool *found) {
   alb_onnx_encoder *out = m->out;
-  alb_activation activation;
+  alb_activation activation = out->activation;
   alb_onnx_part bias;
   uint32_t y;
   const float *base;
@@ -72,8 +73,6 @@ static alb_status match_mlm(alb_onnx_match *m, alb_onnx_product *p, bool *found)
   alb_onnx_product *decoder = *found ? decoder_on(m, out->mlm_norm.y) : NULL;
   *found = decoder != NULL;
   if (!decoder) return ALB_OK;
-  if (out->layers.count && activation != out->activation)
-    return alb_match_refuse(m, p->node, "the masked-language head has another activation than the layers");
   out->mlm_dense_w = p->weight;
   out->mlm_dense_b = bias;
   out->mlm_width = p->n;

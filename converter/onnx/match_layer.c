@@ -53,7 +53,7 @@ static alb_status match_ffn(alb_onnx_match *m, uint32_t x, uint32_t before, alb_
   alb_onnx_product *up = product_on(m, x), *down = up ? product_after(m, up, up->n) : NULL;
   bool found;
   uint32_t y;
-  alb_activation activation;
+  alb_activation activation = ALB_ACT_NONE;
   if (!up) return alb_match_refuse(m, before, "expected a product on the LayerNorm behind it (the first of an FFN)");
   if (!down) return alb_match_refuse(m, up->node, "expected another product behind it (the second of an FFN)");
   ALB_TRY(alb_match_activation(m, up, down->x, &layer->up_b, &activation, &y, &found));

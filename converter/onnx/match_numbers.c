@@ -228,12 +228,13 @@ typedef struct found_activation {
 } found_activation;
 
 static alb_status try_activations(const alb_onnx_region *region, const alb_onnx_matrix *x, uint32_t y,
-                                  found_activation *best) {
+                                  alb_activation only, found_activation *best) {
   const float *target, *vector = NULL;
   ALB_TRY(alb_onnx_trace_f32(region->m->diag, region->m->trace, y, &target));
   for (size_t i = 0; i <= region->vector_count; i++) {
     if (i > 0) ALB_TRY(alb_match_vector(region->m, &region->vectors[i - 1], &vector));
     for (alb_activation a = ALB_ACT_NONE + 1; a < ALB_ACT_COUNT; a++) {
+      if (only != ALB_ACT_NONE && a != only) continue;
       const double error = bias_error(x, vector, target, a);
       if (!(error < best->error)) continue;
       *best = (found_activation){error, a, i > 0 ? region->vectors[i - 1] : alb_onnx_no_part};
@@ -263,7 +264,7 @@ alb_status alb_match_activation(alb_onnx_match *m, const alb_onnx_product *from,
     if (v == ALB_ONNX_NONE || !m->trace->dynamic[v] || alb_match_count(m, v) != x.rows * x.width) continue;
     if (target != ALB_ONNX_NONE && m->trace->same[v] != target) continue;
     found_activation best = {.error = INFINITY};
-    ALB_TRY(try_activations(&region, &x, v, &best));
+    ALB_TRY(try_activations(&region, &x, v, *activation, &best));
     if (best.error > m->tolerance) continue;
     *found = true;
     *activation = best.activation;

@@ -87,17 +87,36 @@ static const alb_onnx_node *rounding_pair(const runner *r, const alb_onnx_node *
   return pair && has_data(&t->tensors[from->inputs[0]]) ? from : NULL;
 }
 
+/* PyTorch 1.4 joined scalars to vectors of sizes, which runtimes of the time took as vectors of one. */
+static void widen_scalars(const alb_onnx_node *node, const alb_onnx_tensor **inputs, alb_onnx_tensor *room) {
+  bool vectors = node->op == ALB_ONNX_OP_Concat;
+  for (uint32_t i = 0; i < node->input_count; i++) vectors = vectors && inputs[i] && inputs[i]->rank <= 1;
+  for (uint32_t i = 0; vectors && i < node->input_count; i++) {
+    if (inputs[i]->rank == 1) continue;
+    room[i] = *inputs[i];
+    room[i].owned = NULL;
+    room[i].rank = 1;
+    room[i].dims[0] = 1;
+    inputs[i] = &room[i];
+  }
+}
+
 static alb_status compute(const runner *r, const alb_onnx_node *node, alb_onnx_tensor *outputs) {
   const alb_onnx_trace *t = r->trace;
   const alb_onnx_node *pair = rounding_pair(r, node);
   if (pair) return alb_onnx_tensor_copy(r->diag, &t->tensors[pair->inputs[0]], &outputs[0]);
   const alb_onnx_tensor **inputs = calloc(node->input_count + 1, sizeof *inputs);
-  if (!inputs) return no_memory(r->diag);
-  for (uint32_t i = 0; i < node->input_count; i++) {
-    if (node->inputs[i] != ALB_ONNX_NONE) inputs[i] = &t->tensors[node->inputs[i]];
+  alb_onnx_tensor *room = calloc(node->input_count + 1, sizeof *room);
+  alb_status status = inputs && room ? ALB_OK : no_memory(r->diag);
+  if (status == ALB_OK) {
+    for (uint32_t i = 0; i < node->input_count; i++) {
+      if (node->inputs[i] != ALB_ONNX_NONE) inputs[i] = &t->tensors[node->inputs[i]];
+    }
+    widen_scalars(node, inputs, room);
+    status = alb_onnx_eval_node(r->diag, r->model, node, inputs, NULL, outputs);
   }
-  const alb_status status = alb_onnx_eval_node(r->diag, r->model, node, inputs, NULL, outputs);
   free(inputs);
+  free(room);
   return status;
 }
 

@@ -32,7 +32,8 @@ BERT = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hid
             max_position_embeddings=20, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12)
 ALBERT = dict(BERT, embedding_size=12, num_hidden_layers=3, hidden_act="gelu_new")
 COMMITTED = """bert-ts14 bert-ts14-sdpa bert-ts17-fixed bert-dynamo albert-ts14-slim albert-dynamo bert-mlm bert-classify
-bert-qa bert-ort-extended bert-ort-fused bert-int8 bert-qdq bert-fp16 bert-sentence""".split()
+bert-qa bert-ort-extended bert-ort-fused bert-ort-mha bert-int8 bert-qdq bert-fp16 bert-sentence bert-weight-only
+bert-dynamo-23 refused-cnn refused-roberta refused-causal refused-gpt2 refused-scale""".split()
 
 
 def seeded(text):
@@ -158,7 +159,7 @@ def fuse_mha(path, out):
 
 def int8(path, out):
     from onnxruntime.quantization import quantize_dynamic
-    quantize_dynamic(str(path), str(out))
+    quantize_dynamic(str(path), str(out), extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
 
 
 def int8_channels(path, out):
@@ -184,6 +185,28 @@ def half_convert(path, out):
     onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), out)
 
 
+def strip(path, out):
+    """Leaves out what the dynamo exporter notes about where nodes come from: most of a small file."""
+    model = onnx.load(path)
+    for item in [model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output,
+                 *model.graph.initializer]:
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    onnx.save(model, out)
+
+
+def another_scale(path, out):
+    """The attention of the second layer multiplies by another number than one over the root of a head's width."""
+    model = onnx.load(path)
+    numbers = [n for n in model.graph.node if n.op_type == "Constant" and "layer.1/attention" in n.output[0]
+               and n.attribute[0].t.data_type == onnx.TensorProto.FLOAT]
+    for node in numbers:
+        value = onnx.numpy_helper.to_array(node.attribute[0].t)
+        if value.size == 1 and abs(value - 8 ** -0.5) < 1e-3:
+            node.attribute[0].t.CopyFrom(onnx.numpy_helper.from_array(np.array(0.32, np.float32)))
+    onnx.save(model, out)
+
+
 def weight_only(path, out):
     """Weights as int8 with a DequantizeLinear in front, activations in f32."""
     model = onnx.load(path)
@@ -201,6 +224,55 @@ def weight_only(path, out):
     onnx.save(model, out)
 
 
+def other(name):
+    """Models that are no BERT, for refusals."""
+    small = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hidden_layers=2, vocab_size=61)
+    if name == "cnn":
+        return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 5))
+    if name == "roberta":
+        config = transformers.RobertaConfig(**small, max_position_embeddings=24, attn_implementation="eager")
+        return transformers.RobertaModel(config, add_pooling_layer=False)
+    if name == "causal":
+        config = transformers.BertConfig(**small, max_position_embeddings=20, is_decoder=True, use_cache=False,
+                                         attn_implementation="eager")
+        return transformers.BertModel(config, add_pooling_layer=False)
+    config = transformers.GPT2Config(n_embd=16, n_head=2, n_layer=2, vocab_size=61, n_positions=20, use_cache=False,
+                                     attn_implementation="eager")
+    return transformers.GPT2Model(config)
+
+
+class OneInput(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids):
+        return self.model(input_ids=input_ids)[0]
+
+
+def export_other(path, name):
+    model = fill(other(name), name)
+    if name == "cnn":
+        torch.onnx.export(model, (torch.zeros(1, 3, 8, 8),), path, input_names=["pixels"], opset_version=14, dynamo=False)
+        return
+    ids = torch.arange(7).unsqueeze(0) * 5 % 61
+    if name == "gpt2":  # the older exporter does not know an operator of it
+        torch.onnx.export(OneInput(model), (ids,), path, input_names=["input_ids"], opset_version=18, dynamo=True,
+                          external_data=False, verbose=False)
+        return
+    torch.onnx.export(OneInput(model), (ids,), path, input_names=["input_ids"], output_names=["last_hidden_state"],
+                      opset_version=17, dynamo=False, dynamic_axes={"input_ids": {0: "batch", 1: "sequence"}})
+
+
+# Sound graphs that are no encoder of ours, and what the refusal says.
+REFUSED = {
+    "refused-cnn": ([dict(other="cnn")], "input \"pixels\""),
+    "refused-roberta": ([dict(other="roberta")], "position"),
+    "refused-causal": ([dict(other="causal")], "all tokens seeing all"),
+    "refused-gpt2": ([dict(other="gpt2"), strip], "expected"),
+    "refused-scale": ([dict(), another_scale], "softmax(q k^T / sqrt(width of a head))"),
+}
+
 # name: what is exported, and what is done with it then
 EXPORTS = {
     "bert-ts11": [dict(opset=11)],
@@ -208,15 +280,15 @@ EXPORTS = {
     "bert-ts14-sdpa": [dict(attention="sdpa")],
     "bert-ts14-unfolded": [dict(fold=False)],
     "bert-ts17-fixed": [dict(opset=17, fixed=9, head="pooled", hidden_act="relu", layer_norm_eps=1e-5)],
-    "bert-dynamo": [dict(dynamo=True, opset=18)],
+    "bert-dynamo": [dict(dynamo=True, opset=18), strip],
     "bert-dynamo-raw": [dict(dynamo=True, opset=18, fold=False)],
     "bert-dynamo-sdpa": [dict(dynamo=True, opset=18, attention="sdpa", head="pooled")],
     "bert-dynamo-20": [dict(dynamo=True, opset=20)],
-    "bert-dynamo-23": [dict(dynamo=True, opset=23, attention="sdpa")],
+    "bert-dynamo-23": [dict(dynamo=True, opset=23, attention="sdpa"), strip],
     "bert-dynamo-fixed": [dict(dynamo=True, opset=18, fixed=8)],
     "albert-ts14": [dict(kind="Albert", head="pooled")],
     "albert-ts14-slim": [dict(kind="Albert"), slim],
-    "albert-dynamo": [dict(kind="Albert", dynamo=True, opset=18, attention="sdpa")],
+    "albert-dynamo": [dict(kind="Albert", dynamo=True, opset=18, attention="sdpa"), strip],
     "albert-equal-width": [dict(kind="Albert", embedding_size=16, num_hidden_groups=1)],
     "albert-mlm": [dict(kind="Albert", head="mlm", num_hidden_layers=2)],
     "bert-slim": [dict(head="pooled", opset=17), slim],
@@ -280,31 +352,37 @@ def expected(path, fixed, types):
 
 
 def write(name, out):
-    recipe, *steps = EXPORTS[name]
+    (recipe, *steps), refusal = (EXPORTS[name], None) if name in EXPORTS else REFUSED[name]
     with tempfile.TemporaryDirectory() as work:
         path = pathlib.Path(work) / "0.onnx"
         quiet = io.StringIO()
         with torch.no_grad(), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
-            export(str(path), **recipe)
+            if "other" in recipe:
+                export_other(str(path), recipe["other"])
+            else:
+                export(str(path), **recipe)
             for i, step in enumerate(steps):
                 after = pathlib.Path(work) / f"{i + 1}.onnx"
                 step(path, after)
                 path = after
-        cases = expected(path, recipe.get("fixed", 0), recipe.get("type_vocab_size", 2))
-        versions = {m.__name__: m.__version__ for m in (torch, transformers, onnx, onnxruntime)}
-        (out / f"{name}.json").write_text(json.dumps({"versions": versions, "cases": cases}) + "\n")
+        facts = {"versions": {m.__name__: m.__version__ for m in (torch, transformers, onnx, onnxruntime)}}
+        if refusal:
+            facts["refused"] = refusal
+        else:
+            facts["cases"] = expected(path, recipe.get("fixed", 0), recipe.get("type_vocab_size", 2))
+        (out / f"{name}.json").write_text(json.dumps(facts) + "\n")
         shutil.copyfile(path, out / f"{name}.onnx")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--only", nargs="+", choices=sorted(EXPORTS))
+    parser.add_argument("--only", nargs="+", choices=sorted({**EXPORTS, **REFUSED}))
     parser.add_argument("--committed", action="store_true", help="only those that are committed")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for name in args.only or (COMMITTED if args.committed else EXPORTS):
+    for name in args.only or (COMMITTED if args.committed else [*EXPORTS, *REFUSED]):
         try:
             write(name, args.out)
             print(f"{name}: {(args.out / f'{name}.onnx').stat().st_size} bytes")
