@@ -54,7 +54,7 @@ static alb_status read_tensor_type(alb_onnx_reading *r, alb_span bytes, alb_onnx
   for (bool more;;) {
     ALB_TRY(alb_wire_next(&wire, &tensor_type_message, &f, &more));
     if (!more) return ALB_OK;
-    if (f.number == 1) value->type = f.value <= ALB_ONNX_FLOAT4E2M1 ? (alb_onnx_type)f.value : ALB_ONNX_NO_TYPE;
+    if (f.number == 1) value->type = alb_onnx_type_of(f.value);
     if (f.number == 2) ALB_TRY(read_shape(r, f.bytes, value));
   }
 }

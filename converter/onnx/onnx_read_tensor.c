@@ -229,7 +229,7 @@ static alb_status take_data(alb_onnx_reading *r, const content *c, alb_onnx_tens
 }
 
 static alb_status set_type(alb_onnx_reading *r, const content *c, alb_onnx_tensor *out) {
-  out->type = c->type <= ALB_ONNX_FLOAT4E2M1 ? (alb_onnx_type)c->type : ALB_ONNX_NO_TYPE;
+  out->type = alb_onnx_type_of(c->type);
   if (alb_onnx_type_bytes(out->type)) return ALB_OK;
   return alb_fail(r->diag, ALB_UNSUPPORTED, "onnx: tensor \"%.*s\": elements of type %s (%llu)", ALB_STR_ARGS(c->name),
                   alb_onnx_type_name(out->type), (unsigned long long)c->type);

@@ -11,7 +11,7 @@ enum {
   ALB_ONNX_MAX_FUNCTIONS = 1024,
   ALB_ONNX_MAX_DEPTH = 16, /* of subgraphs and of calls of functions, together */
   ALB_ONNX_MIN_OPSET = 7,
-  ALB_ONNX_MAX_OPSET = 23
+  ALB_ONNX_MAX_OPSET = 24
 };
 
 /* A local function, not read before it is called. */

@@ -25,6 +25,11 @@ static bool known(alb_onnx_type type) {
   return (size_t)type < sizeof types / sizeof types[0] && types[type].name;
 }
 
+alb_onnx_type alb_onnx_type_of(uint64_t number) {
+  const bool is_type = number < sizeof types / sizeof types[0] && types[number].name;
+  return is_type ? (alb_onnx_type)number : ALB_ONNX_NO_TYPE;
+}
+
 const char *alb_onnx_type_name(alb_onnx_type type) {
   return known(type) ? types[type].name : "?";
 }

@@ -14,6 +14,9 @@ typedef enum alb_onnx_type {
 #undef ALB_ONNX_TYPE
 } alb_onnx_type;
 
+/* A number of a file as a type; ALB_ONNX_NO_TYPE when it is none. */
+alb_onnx_type alb_onnx_type_of(uint64_t number);
+
 const char *alb_onnx_type_name(alb_onnx_type type); /* "float"; "?" when unknown */
 size_t alb_onnx_type_bytes(alb_onnx_type type);     /* 0: unknown or not read */
 alb_dtype alb_onnx_type_dtype(alb_onnx_type type);  /* ALB_DTYPE_NONE: none of ours */
