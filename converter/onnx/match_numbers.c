@@ -50,7 +50,7 @@ double alb_match_activate(alb_activation activation, double x) {
 
 /* ---- LayerNorm ---- */
 
-/* A guess at a norm, and the values that it is tried with. bias may be NULL. */
+/* A guess at a norm, and the values that it is tried with. NULL: no bias, gamma 1, beta 0, which simplifiers drop. */
 typedef struct attempt {
   const float *base, *bias, *gamma, *beta, *target;
   size_t rows, width;
@@ -71,14 +71,13 @@ static void statistics(const attempt *a, size_t r, double *mean, double *scale) 
 }
 
 /* Largest difference over the first `rows` rows and `columns` columns, as part of the largest magnitude there. */
-static double norm_error(const attempt *a, size_t rows, size_t columns) {
+static double norm_error(const attempt *a, size_t rows, size_t columns, double mean, double scale) {
   double worst = 0, largest = 1e-30;
   for (size_t r = 0; r < rows; r++) {
-    double mean, scale;
-    statistics(a, r, &mean, &scale);
+    if (r > 0 || columns == a->width) statistics(a, r, &mean, &scale);
     for (size_t i = 0; i < columns; i++) {
       const double x = (double)a->base[r * a->width + i] + (a->bias ? (double)a->bias[i] : 0);
-      const double y = (x - mean) * scale * (double)a->gamma[i] + (double)a->beta[i];
+      const double y = (x - mean) * scale * (a->gamma ? (double)a->gamma[i] : 1) + (a->beta ? (double)a->beta[i] : 0);
       const double d = fabs(y - (double)a->target[r * a->width + i]);
       if (!(d <= worst)) worst = isnan(d) ? INFINITY : d;
       largest = fmax(largest, fabs((double)a->target[r * a->width + i]));
@@ -94,7 +93,7 @@ static void try_eps(const alb_onnx_region *region, attempt *a, const alb_onnx_no
   for (size_t e = 0; e < region->eps_count || e == 0; e++) {
     const float eps = region->eps_count ? region->eps[e] : 0;
     a->eps = (double)eps;
-    const double error = norm_error(a, a->rows, a->width);
+    const double error = norm_error(a, a->rows, a->width, 0, 0);
     if (!(error < best->error)) continue;
     const uint32_t y = best->y;
     *best = *guess;
@@ -104,27 +103,24 @@ static void try_eps(const alb_onnx_region *region, attempt *a, const alb_onnx_no
   }
 }
 
+/* Vector i of a region, counted from 1; 0: none. */
+static alb_status vector_at(const alb_onnx_region *region, size_t i, alb_onnx_part *part, const float **numbers) {
+  *part = i ? region->vectors[i - 1] : alb_onnx_no_part;
+  *numbers = NULL;
+  return i ? alb_match_vector(region->m, part, numbers) : ALB_OK;
+}
+
 /* Every assignment of the region's vectors to gamma and beta, for one bias. */
 static alb_status try_vectors(const alb_onnx_region *region, attempt *a, alb_onnx_norm *guess, alb_onnx_norm *best) {
   const size_t glance = a->width < GLANCE ? a->width : GLANCE;
   double mean, scale;
   a->eps = region->eps_count ? (double)region->eps[0] : 0;
   statistics(a, 0, &mean, &scale);
-  for (size_t g = 0; g < region->vector_count; g++) {
-    ALB_TRY(alb_match_vector(region->m, &region->vectors[g], &a->gamma));
-    for (size_t b = 0; b < region->vector_count; b++) {
-      ALB_TRY(alb_match_vector(region->m, &region->vectors[b], &a->beta));
-      double worst = 0, largest = 1e-30;
-      for (size_t i = 0; i < glance; i++) {
-        const double x = (double)a->base[i] + (a->bias ? (double)a->bias[i] : 0);
-        const double y = (x - mean) * scale * (double)a->gamma[i] + (double)a->beta[i];
-        worst = fmax(worst, fabs(y - (double)a->target[i]));
-        largest = fmax(largest, fabs((double)a->target[i]));
-      }
-      if (worst > 0.05 * largest) continue;
-      guess->gamma = region->vectors[g];
-      guess->beta = region->vectors[b];
-      try_eps(region, a, guess, best);
+  for (size_t g = 0; g <= region->vector_count; g++) {
+    ALB_TRY(vector_at(region, g, &guess->gamma, &a->gamma));
+    for (size_t b = 0; b <= region->vector_count; b++) {
+      ALB_TRY(vector_at(region, b, &guess->beta, &a->beta));
+      if (norm_error(a, 1, glance, mean, scale) <= 0.05) try_eps(region, a, guess, best);
     }
   }
   return ALB_OK;
@@ -137,17 +133,15 @@ static alb_status try_target(const alb_onnx_region *region, const float *base, s
   ALB_TRY(alb_onnx_trace_f32(region->m->diag, region->m->trace, y, &a.target));
   *best = (alb_onnx_norm){.y = y, .error = INFINITY};
   alb_onnx_norm guess = *best;
-  guess.bias = alb_onnx_no_part;
-  ALB_TRY(try_vectors(region, &a, &guess, best));
-  for (size_t i = 0; i < region->vector_count; i++) {
-    ALB_TRY(alb_match_vector(region->m, &region->vectors[i], &a.bias));
-    guess.bias = region->vectors[i];
+  for (size_t i = 0; i <= region->vector_count; i++) {
+    ALB_TRY(vector_at(region, i, &guess.bias, &a.bias));
     ALB_TRY(try_vectors(region, &a, &guess, best));
   }
   return ALB_OK;
 }
 
-/* One walk: the first value that fits. anywhere: also values that no product and no output uses; then the best. */
+/* One walk: the first value that fits and that a product takes. anywhere: the last one of all that fit, for a norm
+ * that no product follows; what is computed on the way to it may fit as well, as a norm without gamma and beta. */
 static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base, size_t rows, size_t width,
                             bool anywhere, alb_onnx_norm *out, bool *found) {
   alb_onnx_region region;
@@ -163,9 +157,9 @@ static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base
       const uint32_t y = m->trace->same[v];
       alb_onnx_norm best;
       if (!alb_onnx_type_is_float(m->trace->tensors[v].type)) continue;
-      if (!anywhere && !m->feeds_product[y] && !m->is_output[y]) continue;
+      if (!anywhere && !m->feeds_product[y]) continue;
       ALB_TRY(try_target(&region, base, rows, y, &best));
-      if (best.error > m->tolerance || (*found && best.error > out->error)) continue;
+      if (best.error > m->tolerance) continue;
       *out = best;
       *found = true;
       if (!anywhere) return ALB_OK;

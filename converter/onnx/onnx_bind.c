@@ -93,6 +93,11 @@ static bool is_there(const alb_onnx_encoder *e, const place *p) {
   return true;
 }
 
+static bool is_gamma(alb_role role) {
+  return role == ALB_ROLE_EMBED_GAMMA || role == ALB_ROLE_ATTENTION_GAMMA || role == ALB_ROLE_FFN_GAMMA ||
+         role == ALB_ROLE_MLM_GAMMA;
+}
+
 static alb_status bind(binder *b, alb_role role, const alb_onnx_part *part, uint32_t layer, uint32_t *id) {
   const alb_role_facts *facts = alb_role_info(role);
   uint64_t dims[2];
@@ -104,7 +109,7 @@ static alb_status bind(binder *b, alb_role role, const alb_onnx_part *part, uint
       facts->scope == ALB_SCOPE_LAYER ? alb_arena_printf(b->arena, "layer.%u.%s", layer, facts->name) : facts->name;
   if (!name) return alb_fail_memory(b->m->diag, 64, "a tensor name");
   return alb_onnx_parameter(&b->parameters, alb_str_of(name), part, layout, rank == 1 ? 1 : (size_t)dims[0],
-                            (size_t)dims[rank - 1], id);
+                            (size_t)dims[rank - 1], is_gamma(role), id);
 }
 
 /* The rows of a table: all that the constant has, or one for a part of one row or none. */

@@ -88,11 +88,12 @@ static alb_status whole_blob(alb_onnx_parameters *p, alb_str name, uint32_t cons
   return ALB_OK;
 }
 
-/* Owned numbers in the table's arena as a blob. */
-static alb_status made_blob(alb_onnx_parameters *p, alb_str name, const float *numbers, size_t n, uint32_t *blob) {
+/* Owned numbers in the table's arena as a blob; numbers NULL: `filler` everywhere. */
+static alb_status made_blob(alb_onnx_parameters *p, alb_str name, const float *numbers, size_t n, float filler,
+                            uint32_t *blob) {
   float *kept = alb_arena_array(&p->tensors->arena, n, sizeof *kept);
   if (!kept) return no_memory(p);
-  if (numbers) memcpy(kept, numbers, n * sizeof *kept);
+  for (size_t i = 0; i < n; i++) kept[i] = numbers ? numbers[i] : filler;
   const alb_span bytes = {(const uint8_t *)kept, n * sizeof *kept};
   ALB_TRY(alb_check_finite(p->m->diag, name, ALB_F32, bytes));
   p->computed += numbers != NULL;
@@ -182,7 +183,7 @@ static alb_status write_matrix(alb_onnx_parameters *p, alb_str name, const numbe
       made[r * columns + c] = (float)element(n->t, n->scale, n->zero, at, row);
     }
   }
-  const alb_status status = made_blob(p, name, made, rows * columns, blob);
+  const alb_status status = made_blob(p, name, made, rows * columns, 0, blob);
   free(made);
   return status;
 }
@@ -221,9 +222,9 @@ static alb_status matrix_blob(alb_onnx_parameters *p, alb_str name, const alb_on
 
 /* ---- vectors ---- */
 
-static alb_status vector_blob(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, size_t n,
+static alb_status vector_blob(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, size_t n, float filler,
                               uint32_t *blob) {
-  if (part->value == ALB_ONNX_NONE) return made_blob(p, name, NULL, n, blob);
+  if (part->value == ALB_ONNX_NONE) return made_blob(p, name, NULL, n, filler, blob);
   const origin from = trace_back(p, part);
   const alb_onnx_tensor *t = from.constant == ALB_ONNX_NONE ? NULL : &p->m->model->constants.items[from.constant];
   const size_t first = part->size ? part->first : 0;
@@ -235,17 +236,17 @@ static alb_status vector_blob(alb_onnx_parameters *p, alb_str name, const alb_on
   }
   const float *values;
   ALB_TRY(alb_match_vector(p->m, part, &values));
-  return made_blob(p, name, values, n, blob);
+  return made_blob(p, name, values, n, 0, blob);
 }
 
 alb_status alb_onnx_parameter(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, alb_onnx_layout layout,
-                              size_t rows, size_t columns, uint32_t *id) {
+                              size_t rows, size_t columns, bool ones, uint32_t *id) {
   const uint64_t dims[2] = {layout == ALB_ONNX_VECTOR ? columns : rows, columns};
   uint32_t blob;
   if (!p->blobs) p->blobs = calloc(p->m->model->constants.count + 1, sizeof *p->blobs);
   if (!p->blobs) return no_memory(p);
   if (layout == ALB_ONNX_VECTOR || part->value == ALB_ONNX_NONE) {
-    ALB_TRY(vector_blob(p, name, part, layout == ALB_ONNX_VECTOR ? columns : rows * columns, &blob));
+    ALB_TRY(vector_blob(p, name, part, layout == ALB_ONNX_VECTOR ? columns : rows * columns, ones ? 1 : 0, &blob));
   } else {
     ALB_TRY(matrix_blob(p, name, part, layout == ALB_ONNX_TABLE, rows, columns, &blob));
   }

@@ -20,9 +20,9 @@ typedef enum alb_onnx_layout {
   ALB_ONNX_MATRIX  /* [rows,columns] = [out,in]; the part's own layout says how it is stored */
 } alb_onnx_layout;
 
-/* Adds a tensor of that name and shape. A part without a value becomes zeros. */
+/* Adds a tensor of that name and shape. A part without a value becomes zeros, or ones where `ones` says so. */
 alb_status alb_onnx_parameter(alb_onnx_parameters *p, alb_str name, const alb_onnx_part *part, alb_onnx_layout layout,
-                              size_t rows, size_t columns, uint32_t *id);
+                              size_t rows, size_t columns, bool ones, uint32_t *id);
 void alb_onnx_parameters_free(alb_onnx_parameters *p);
 
 #endif
