@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "graph/tensors.h"
 
-enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 32 };
+enum { MAX_DEPTH = 8, BLOCK = 4096 };
 
 typedef struct maker {
   alb_diag *diag;
@@ -86,31 +86,76 @@ static alb_status make_copy(const maker *m, const alb_blob *blob, void *out) {
   return make(&inner, blob->inputs[0], out);
 }
 
-/* Adds one block of every input in f64 and divides: only source blobs are read, so no copies. */
+/* ---- means: the inputs are looked at in place, so no copies ---- */
+
+/* Gives the pages of the source bytes that a blob is made of back. */
+static void release(const maker *m, uint32_t id) {
+  const alb_blob *blob = blob_at(m, id);
+  for (size_t i = 0; i < blob->input_count; i++) release(m, blob->inputs[i]);
+  if (m->table->mapped) alb_file_release(blob->bytes);
+}
+
+static alb_status read_part(const maker *m, uint32_t id, uint64_t first, size_t n, float *out);
+
+/* A part of blobs after each other, which may begin and end in different ones. */
+static alb_status read_concat(const maker *m, const alb_blob *blob, uint64_t first, size_t n, float *out) {
+  for (size_t i = 0; n && i < blob->input_count; i++) {
+    const uint64_t elements = blob_at(m, blob->inputs[i])->elements;
+    if (first >= elements) {
+      first -= elements;
+      continue;
+    }
+    const size_t here = elements - first < n ? (size_t)(elements - first) : n;
+    ALB_TRY(read_part(m, blob->inputs[i], first, here, out));
+    out += here;
+    n -= here;
+    first = 0;
+  }
+  return ALB_OK;
+}
+
+/* A part of a transposed matrix, an element at a time: element k is in column k / rows, row k % rows. */
+static alb_status read_transpose(const maker *m, const alb_blob *blob, uint64_t first, size_t n, float *out) {
+  uint64_t column = first / blob->rows, row = first % blob->rows;
+  for (size_t k = 0; k < n; k++) {
+    ALB_TRY(read_part(m, blob->inputs[0], row * blob->columns + column, 1, out + k));
+    row++;
+    column += row == blob->rows;
+    row = row == blob->rows ? 0 : row;
+  }
+  return ALB_OK;
+}
+
+/* Elements [first, first + n) of a blob as f32. */
+static alb_status read_part(const maker *m, uint32_t id, uint64_t first, size_t n, float *out) {
+  const alb_blob *blob = blob_at(m, id);
+  if (blob->kind == ALB_BLOB_CONCAT) return read_concat(m, blob, first, n, out);
+  if (blob->kind == ALB_BLOB_TRANSPOSE) return read_transpose(m, blob, first, n, out);
+  if (blob->kind == ALB_BLOB_PART) return read_part(m, blob->inputs[0], blob->rows + first, n, out);
+  if (!blob->bytes.p) return alb_fail(m->diag, ALB_INTERNAL, "mean of a blob without bytes");
+  const bool done = alb_to_f32(blob->dtype, blob->bytes.p + first * alb_dtype_bytes(blob->dtype), n, out);
+  return done ? ALB_OK : alb_fail(m->diag, ALB_INTERNAL, "mean of a type that is not float");
+}
+
+/* Adds one block of every input in f64 and divides. */
 static alb_status mean_block(const maker *m, const alb_blob *blob, uint64_t first, size_t n, float *out) {
   double sums[BLOCK] = {0};
   float block[BLOCK];
   for (size_t i = 0; i < blob->input_count; i++) {
-    const alb_blob *input = blob_at(m, blob->inputs[i]);
-    const uint8_t *p = input->bytes.p + first * alb_dtype_bytes(input->dtype);
-    if (!alb_to_f32(input->dtype, p, n, block))
-      return alb_fail(m->diag, ALB_INTERNAL, "mean of a type that is not float");
+    ALB_TRY(read_part(m, blob->inputs[i], first, n, block));
     for (size_t k = 0; k < n; k++) sums[k] += (double)block[k];
   }
   for (size_t k = 0; k < n; k++) out[k] = (float)(sums[k] / (double)blob->input_count);
   return ALB_OK;
 }
 
-/* f32, whatever the inputs are; the inputs must be source blobs. */
+/* f32, whatever the inputs are; the inputs must be source blobs, or these transposed, cut and joined. */
 static alb_status make_mean(const maker *m, const alb_blob *blob, void *out) {
-  for (size_t i = 0; i < blob->input_count; i++) {
-    if (!blob_at(m, blob->inputs[i])->bytes.p) return alb_fail(m->diag, ALB_INTERNAL, "mean of a blob without bytes");
-  }
   for (uint64_t i = 0; i < blob->elements; i += BLOCK) {
     const size_t n = blob->elements - i < BLOCK ? (size_t)(blob->elements - i) : BLOCK;
     ALB_TRY(mean_block(m, blob, i, n, (float *)out + i));
   }
-  for (size_t i = 0; i < blob->input_count; i++) give_back(m, blob->inputs[i], NULL);
+  for (size_t i = 0; i < blob->input_count; i++) release(m, blob->inputs[i]);
   return ALB_OK;
 }
 
@@ -124,14 +169,31 @@ static alb_status make_part(const maker *m, const alb_blob *blob, void *out) {
   return status;
 }
 
-/* One square of a matrix, small enough to stay in the nearest cache. */
-static void transpose_tile(const alb_blob *blob, const uint8_t *from, uint64_t r0, uint64_t c0, uint8_t *to) {
+/* ---- transposes ---- */
+
+/* In tiles, so that each line of memory is fetched once. Inlined for each step, which is then a constant. */
+static inline void turn(const alb_blob *blob, const uint8_t *in, uint8_t *out, size_t step) {
+  enum { TILE = 16 };
+  const uint64_t rows = blob->rows, columns = blob->columns;
+  for (uint64_t r0 = 0; r0 < rows; r0 += TILE) {
+    const uint64_t r1 = rows - r0 < TILE ? rows : r0 + TILE;
+    for (uint64_t c0 = 0; c0 < columns; c0 += TILE) {
+      const uint64_t c1 = columns - c0 < TILE ? columns : c0 + TILE;
+      for (uint64_t c = c0; c < c1; c++) {
+        for (uint64_t r = r0; r < r1; r++) memcpy(out + (c * rows + r) * step, in + (r * columns + c) * step, step);
+      }
+    }
+  }
+}
+
+static void turn_any(const alb_blob *blob, const uint8_t *in, uint8_t *out) {
   const size_t step = alb_dtype_bytes(blob->dtype);
-  const uint64_t r1 = r0 + TILE < blob->rows ? r0 + TILE : blob->rows;
-  const uint64_t c1 = c0 + TILE < blob->columns ? c0 + TILE : blob->columns;
-  for (uint64_t c = c0; c < c1; c++) {
-    for (uint64_t r = r0; r < r1; r++)
-      memcpy(to + (c * blob->rows + r) * step, from + (r * blob->columns + c) * step, step);
+  if (step == 4) {
+    turn(blob, in, out, 4);
+  } else if (step == 2) {
+    turn(blob, in, out, 2);
+  } else {
+    turn(blob, in, out, step);
   }
 }
 
@@ -139,12 +201,12 @@ static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out
   const void *bytes;
   void *owned;
   const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
-  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r += TILE) {
-    for (uint64_t c = 0; c < blob->columns; c += TILE) transpose_tile(blob, bytes, r, c, out);
-  }
+  if (status == ALB_OK) turn_any(blob, bytes, out);
   give_back(m, blob->inputs[0], owned);
   return status;
 }
+
+/* ---- quantising ---- */
 
 /* scale = max|row| / 127; 1 for a row of zeros, so that no reader divides or multiplies by 0. */
 static float row_scale(const float *row, uint64_t columns) {

@@ -3,8 +3,8 @@
  *   tensor 0 "layer.0.w" f32[2,2] blob 0              tensor 0 "layer.0.w" f32[2,2] blob 0
  *   tensor 1 "layer.1.w" f32[2,2] blob 1 (= blob 0)   every use of tensor 1 is a use of tensor 0
  *
- * Equal means: same dtype, same number of elements, same bytes; a transposed blob is compared by
- * the bytes it will have. Needs nothing; keeps all values. */
+ * Equal means: same dtype, same number of elements, same bytes; a transposed, cut or joined blob is compared
+ * by the bytes it will have. Needs nothing; keeps all values. */
 #include <stdlib.h>
 
 #include "passes/pass.h"
@@ -29,8 +29,15 @@ static bool equal_entries(const entry *x, const entry *y) {
   return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
 }
 
-static bool has_content(const alb_blob *blob) {
-  return (blob->kind == ALB_BLOB_BYTES && blob->bytes.p) || blob->kind == ALB_BLOB_TRANSPOSE;
+/* Source bytes, and those transposed, cut, joined, or all of it, as readers make them (a few deep, whatever the file). */
+static bool has_content(const alb_tensors *tensors, const alb_blob *blob) {
+  if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.p != NULL;
+  const bool moves = blob->kind == ALB_BLOB_TRANSPOSE || blob->kind == ALB_BLOB_PART || blob->kind == ALB_BLOB_CONCAT;
+  if (!moves) return false;
+  for (size_t i = 0; i < blob->input_count; i++) {
+    if (!has_content(tensors, &tensors->blobs.items[blob->inputs[i]])) return false;
+  }
+  return true;
 }
 
 /* first[b] = the lowest blob with the bytes of b. */
@@ -38,7 +45,7 @@ static alb_status find_equal(alb_diag *diag, alb_tensors *tensors, entry *entrie
   size_t n = 0;
   for (size_t b = 0; b < tensors->blobs.count; b++) {
     first[b] = (uint32_t)b;
-    if (!has_content(&tensors->blobs.items[b])) continue;
+    if (!has_content(tensors, &tensors->blobs.items[b])) continue;
     ALB_TRY(alb_blob_hash(diag, tensors, (uint32_t)b, &entries[n].hash));
     entries[n].dtype = tensors->blobs.items[b].dtype;
     entries[n].elements = tensors->blobs.items[b].elements;

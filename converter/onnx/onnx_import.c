@@ -91,6 +91,9 @@ static alb_status prove(import *im, const alb_model_spec *spec, alb_onnx_importe
                                 .inputs = &im->inputs,
                                 .encoder = &im->encoder,
                                 .spec = spec,
+                                .seen = out->quantised ? NULL : &im->trace,
+                                .ids = im->ids,
+                                .tokens = im->match.tokens,
                                 .tolerance = im->halves ? 2e-2 : 1e-4,
                                 .cosine = out->quantised ? 0.9 : 0};
   return alb_onnx_prove(im->diag, &claim, &out->worst);

@@ -7,7 +7,7 @@
 #include "graph/build_encoder.h"
 #include "graph/interpret.h"
 
-enum { LONGEST = 1 << 16 };
+enum { LONGEST = 1 << 16, OTHER_LENGTH = 4 };
 
 typedef struct proof {
   alb_diag *diag;
@@ -105,51 +105,62 @@ static alb_status run_onnx(proof *p, const int64_t *ids, const int64_t *type_ids
 }
 
 /* Ids spread over the vocabulary, the second half of another type. */
-static void choose_ids(const alb_encoder_config *c, bool types, size_t length, uint64_t seed, int32_t *ids,
-                       int32_t *type_ids) {
+static void choose_ids(const proof *p, uint64_t seed, int64_t *ids) {
+  const alb_encoder_config *c = &p->claim->spec->config;
+  const bool types = p->claim->inputs->values[ALB_ONNX_INPUT_TYPES] != ALB_ONNX_NONE;
   uint64_t state = seed;
-  for (size_t t = 0; t < length; t++) {
+  for (size_t t = 0; t < p->length; t++) {
     state = state * 6364136223846793005U + 1442695040888963407U;
-    ids[t] = (int32_t)((state >> 33) % c->vocab);
-    type_ids[t] = types && 2 * t >= length ? (int32_t)c->type_vocab - 1 : 0;
+    ids[t] = (int64_t)((state >> 33) % c->vocab);
+    ids[p->length + t] = types && 2 * t >= p->length ? (int64_t)c->type_vocab - 1 : 0;
   }
 }
 
-static alb_status prove_sequence(proof *p, uint64_t seed) {
-  const alb_encoder_config *c = &p->claim->spec->config;
+/* The encoder on the ids that the trace ran on. ids: [2 * length]. */
+static alb_status run_ours(const proof *p, const int64_t *ids) {
   const size_t n = p->length;
   int32_t *small = calloc(3 * n, sizeof *small);
-  int64_t *large = calloc(2 * n, sizeof *large);
-  alb_onnx_trace trace = {0};
-  alb_status status = small && large ? ALB_OK : alb_fail_memory(p->diag, 0, "the proof");
-  if (status == ALB_OK) {
-    const uint32_t count = (uint32_t)n;
-    const alb_sequences batch = {1, n, &count, small, small + n, small + 2 * n};
-    choose_ids(c, p->claim->inputs->values[ALB_ONNX_INPUT_TYPES] != ALB_ONNX_NONE, n, seed, small, small + n);
-    for (size_t t = 0; t < 2 * n; t++) large[t] = small[t];
-    for (size_t t = 0; t < n; t++) small[2 * n + t] = (int32_t)t;
-    p->trace = &trace;
-    status = run_onnx(p, large, large + n);
-    if (status == ALB_OK) status = compare_all(p, &batch);
-  }
-  alb_onnx_trace_free(&trace);
+  if (!small) return alb_fail_memory(p->diag, 0, "the proof");
+  const uint32_t count = (uint32_t)n;
+  const alb_sequences batch = {1, n, &count, small, small + n, small + 2 * n};
+  for (size_t t = 0; t < 2 * n; t++) small[t] = (int32_t)ids[t];
+  for (size_t t = 0; t < n; t++) small[2 * n + t] = (int32_t)t;
+  const alb_status status = compare_all(p, &batch);
   free(small);
-  free(large);
   return status;
 }
 
+static alb_status prove_sequence(proof *p, size_t length, uint64_t seed) {
+  alb_onnx_trace trace = {0};
+  if (length > LONGEST) return alb_fail(p->diag, ALB_LIMIT, "a length of %zu tokens", length);
+  int64_t *ids = calloc(2 * length, sizeof *ids);
+  if (!ids) return alb_fail_memory(p->diag, 0, "the proof");
+  p->length = length;
+  p->trace = &trace;
+  choose_ids(p, seed, ids);
+  alb_status status = run_onnx(p, ids, ids + length);
+  if (status == ALB_OK) status = run_ours(p, ids);
+  alb_onnx_trace_free(&trace);
+  free(ids);
+  return status;
+}
+
+static alb_status prove_seen(proof *p) {
+  if (!p->claim->seen) return prove_sequence(p, p->claim->tokens, 16);
+  p->trace = p->claim->seen;
+  p->length = p->claim->tokens;
+  return run_ours(p, p->claim->ids);
+}
+
 alb_status alb_onnx_prove(alb_diag *diag, const alb_onnx_claim *claim, double *worst) {
-  static const size_t lengths[] = {8, 3};
-  const size_t longest = claim->spec->config.max_positions;
+  const size_t fixed = claim->inputs->length, longest = claim->spec->config.max_positions;
+  const size_t other = fixed ? fixed : OTHER_LENGTH < longest ? OTHER_LENGTH : longest;
   alb_graph graph = {0};
   *worst = 0;
   proof p = {.diag = diag, .claim = claim, .graph = &graph, .worst = worst};
   alb_status status = alb_build_encoder(diag, claim->spec, &graph);
-  for (size_t i = 0; i < sizeof lengths / sizeof lengths[0] && status == ALB_OK; i++) {
-    p.length = claim->inputs->length ? claim->inputs->length : lengths[i] < longest ? lengths[i] : longest;
-    status =
-        p.length > LONGEST ? alb_fail(diag, ALB_LIMIT, "a length of %zu tokens", p.length) : prove_sequence(&p, 17 + i);
-  }
+  if (status == ALB_OK) status = prove_seen(&p);
+  if (status == ALB_OK) status = prove_sequence(&p, other, 17);
   alb_graph_free(&graph);
   return status;
 }

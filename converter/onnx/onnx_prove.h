@@ -11,6 +11,9 @@ typedef struct alb_onnx_claim {
   const alb_onnx_inputs *inputs;
   const alb_onnx_encoder *encoder;
   const alb_model_spec *spec;
+  alb_onnx_trace *seen; /* a run of the graph as it is that was recognised; NULL: there is none */
+  const int64_t *ids;   /* [2 * tokens] that it ran on: ids, type ids */
+  size_t tokens;
   double tolerance; /* largest difference / largest magnitude */
   double cosine;    /* above 0: a quantised graph, whose rows need to have this cosine and no more */
 } alb_onnx_claim;
