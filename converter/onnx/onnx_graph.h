@@ -121,8 +121,8 @@ bool alb_looks_like_onnx(alb_span head);
  * ALB_UNSUPPORTED (element types, opsets), ALB_IO, ALB_MEMORY. Operators that are not known are no error here. */
 alb_status alb_onnx_read(alb_diag *diag, alb_span bytes, const char *folder, alb_onnx_model *out);
 
-/* Reads one TensorProto, as files of test data hold it. *out may borrow `bytes`. Errors as above. */
-alb_status alb_onnx_tensor_parse(alb_diag *diag, alb_span bytes, alb_onnx_tensor *out);
+/* Reads one TensorProto, as files of test data hold it. *out and *name borrow `bytes`. Errors as above. */
+alb_status alb_onnx_tensor_parse(alb_diag *diag, alb_span bytes, alb_str *name, alb_onnx_tensor *out);
 
 /* ---- looking ---- */
 

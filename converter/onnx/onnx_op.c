@@ -135,6 +135,9 @@ alb_status alb_onnx_broadcast(const alb_onnx_call *c, const alb_onnx_tensor *con
     if (tensors[i]->rank > walk->rank) walk->rank = tensors[i]->rank;
   }
   for (size_t i = 0; i < walk->rank; i++) walk->dims[i] = 1;
+  if (c->node->opset < 7 && alb_onnx_attribute_find(c->node, "broadcast")) {
+    return alb_onnx_refuse(c, ALB_UNSUPPORTED, "broadcasts as before opset 7");
+  }
   for (size_t i = 0; i < n; i++) {
     if (!merge_dims(walk, tensors[i])) return alb_onnx_refuse(c, ALB_SHAPE, "shapes cannot be broadcast together");
   }

@@ -42,13 +42,18 @@ alb_status alb_onnx_attention_prepare(const alb_onnx_call *c, alb_onnx_attention
 }
 
 alb_status alb_onnx_attention_bias(const alb_onnx_call *c, alb_onnx_attention *a, const alb_onnx_tensor *t) {
-  const int64_t dims[] = {(int64_t)a->batch, (int64_t)a->heads, (int64_t)a->queries, (int64_t)a->keys};
+  const size_t last = t->rank ? (size_t)t->dims[t->rank - 1] : 1;
+  const size_t known = last > 1 && last < a->keys ? last : a->keys; /* keys beyond a shorter mask are out of sight */
+  const int64_t dims[] = {(int64_t)a->batch, (int64_t)a->heads, (int64_t)a->queries, (int64_t)known};
   alb_onnx_walk w;
   ALB_TRY(alb_onnx_walk_over(c, 4, dims, &w));
   ALB_TRY(alb_onnx_walk_add(c, &w, t));
   for (size_t i = 0; i < w.count; i++, alb_onnx_walk_next(&w)) {
     const double v = alb_onnx_get_f64(t, w.at[0]);
-    a->bias[i] += t->type == ALB_ONNX_BOOL ? (v != 0 ? 0 : -INFINITY) : v;
+    a->bias[i / known * a->keys + i % known] += t->type == ALB_ONNX_BOOL ? (v != 0 ? 0 : -INFINITY) : v;
+  }
+  for (size_t i = 0; i < w.count / known; i++) {
+    for (size_t j = known; j < a->keys; j++) a->bias[i * a->keys + j] = -INFINITY;
   }
   return ALB_OK;
 }

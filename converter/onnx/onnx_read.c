@@ -144,11 +144,10 @@ alb_status alb_onnx_read(alb_diag *diag, alb_span bytes, const char *folder, alb
   return status;
 }
 
-alb_status alb_onnx_tensor_parse(alb_diag *diag, alb_span bytes, alb_onnx_tensor *out) {
+alb_status alb_onnx_tensor_parse(alb_diag *diag, alb_span bytes, alb_str *name, alb_onnx_tensor *out) {
   alb_onnx_model none = {0};
   alb_onnx_reading r = {.diag = diag, .file = bytes.p, .model = &none};
-  alb_str name;
-  const alb_status status = alb_onnx_read_tensor(&r, bytes, &name, out);
+  const alb_status status = alb_onnx_read_tensor(&r, bytes, name, out);
   alb_onnx_model_free(&none);
   return status;
 }

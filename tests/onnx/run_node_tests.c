@@ -57,13 +57,26 @@ static alb_status map(test *t, const char *file, alb_span *bytes) {
   return ALB_OK;
 }
 
-static alb_status load_tensors(test *t, const char *kind, size_t count, alb_onnx_tensor *out) {
+/* The place of a tensor of data among the graph's: by its name, or else by its number. */
+static size_t place_of(const test *t, const uint32_t *ids, size_t count, alb_str name, size_t number) {
+  for (size_t i = 0; name.n && i < count; i++) {
+    if (alb_str_equal(t->model.values.items[ids[i]].name, name)) return i;
+  }
+  return number;
+}
+
+static alb_status load_tensors(test *t, const char *kind, const uint32_t *ids, size_t count, alb_onnx_tensor *out) {
   for (size_t i = 0; i < count; i++) {
     char file[64];
     alb_span bytes;
     (void)snprintf(file, sizeof file, "test_data_set_0/%s_%zu.pb", kind, i);
     ALB_TRY(map(t, file, &bytes));
-    ALB_TRY(alb_onnx_tensor_parse(&t->diag, bytes, &out[i]));
+    alb_onnx_tensor tensor;
+    alb_str name;
+    ALB_TRY(alb_onnx_tensor_parse(&t->diag, bytes, &name, &tensor));
+    const size_t at = place_of(t, ids, count, name, i);
+    alb_onnx_tensor_free(&out[at]);
+    out[at] = tensor;
   }
   return ALB_OK;
 }
@@ -95,8 +108,8 @@ static bool equal(test *t, size_t k) {
 
 /* What makes a test one that we do not run: types that no encoder uses, randomness. Any other refusal is a failure. */
 static result refused(test *t, alb_status status) {
-  static const char *const allowed[] = {"type string",  "type float8", "type uint4", "type int4", "type complex",
-                                        "not a tensor", "at random",   "opset 1 ",   "opset 6 ",  "(0)"};
+  static const char *const allowed[] = {"type string",  "type float4",  "type float8", "type uint4", "type int4",
+                                        "type complex", "not a tensor", "at random",   "opset 1 ",   "opset 6 "};
   const char *text = alb_diag_text(&t->diag, status);
   (void)snprintf(t->reason, sizeof t->reason, "%s", text);
   for (size_t i = 0; status == ALB_UNSUPPORTED && i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -136,6 +149,10 @@ static const struct {
     {"test_qlinearmatmul_2D_int8_float32", "expected values wrapped at int8"},
     {"test_qlinearmatmul_3D_int8_float16", "expected values wrapped at int8"},
     {"test_qlinearmatmul_3D_int8_float32", "expected values wrapped at int8"},
+    /* Cut off where the standard rounds; right in the tests of onnx 1.19. */
+    {"test_cast_FLOAT_to_BFLOAT16", "expected values cut off, not rounded"},
+    {"test_castlike_FLOAT_to_BFLOAT16", "expected values cut off, not rounded"},
+    {"test_castlike_FLOAT_to_BFLOAT16_expanded", "expected values cut off, not rounded"},
 };
 
 static result differs(test *t) {
@@ -164,8 +181,8 @@ static result run(test *t, bool *known) {
   if (!*known) return SKIPPED;
   const alb_onnx_graph *g = &t->model.graphs.items[0];
   if (g->input_count > MAX_TENSORS || g->output_count > MAX_TENSORS) die("too many tensors");
-  status = load_tensors(t, "input", g->input_count, t->inputs);
-  if (status == ALB_OK) status = load_tensors(t, "output", g->output_count, t->expected);
+  status = load_tensors(t, "input", g->inputs, g->input_count, t->inputs);
+  if (status == ALB_OK) status = load_tensors(t, "output", g->outputs, g->output_count, t->expected);
   take_declared_types(t, g->inputs, g->input_count, t->inputs);
   take_declared_types(t, g->outputs, g->output_count, t->expected);
   if (status == ALB_OK) status = alb_onnx_run(&t->diag, &t->model, t->inputs, NULL, t->outputs);

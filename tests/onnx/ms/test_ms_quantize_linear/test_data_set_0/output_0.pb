@@ -1,0 +1,1 @@
+By0JP‚‘tUkP…Åicš”‡S¥?k#B&vCŠyg€ˆ5jQZ·Z€®e|ˆ…E†Æ5­ˆbæ¨F†Ÿy¤£Ê`ŒkˆGex¯»@Z¢k}Á¤rpuÎ
