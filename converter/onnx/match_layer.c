@@ -3,26 +3,35 @@
 
 #include "converter/onnx/match_attention.h"
 
-/* The LayerNorm of a product's result and a residual; the product's bias is found with it. */
+static alb_status add_up(alb_onnx_match *m, uint32_t a, uint32_t b, size_t n, float **sum) {
+  const float *x, *y;
+  ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, a, &x));
+  ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, b, &y));
+  *sum = malloc(n * sizeof **sum);
+  if (!*sum) return alb_fail_memory(m->diag, n * sizeof **sum, "a layer");
+  for (size_t i = 0; i < n; i++) (*sum)[i] = x[i] + y[i];
+  return ALB_OK;
+}
+
+/* The LayerNorm of a product's result, its bias and a residual; the bias stands before the sum or in it. */
 static alb_status match_block_norm(alb_onnx_match *m, const alb_onnx_product *p, uint32_t residual, alb_onnx_part *bias,
                                    alb_onnx_norm *norm) {
-  const size_t width = m->out->hidden, n = m->tokens * width;
-  const float *y, *x;
+  const size_t width = m->out->hidden;
+  uint32_t y = p->y;
   bool found;
+  float *base;
+  *bias = p->bias;
   if (p->n != width) return alb_match_refuse(m, p->node, "expected %zu columns, found %zu", width, p->n);
-  ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, p->y, &y));
-  ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, residual, &x));
-  float *base = malloc(n * sizeof *base);
-  if (!base) return alb_fail_memory(m->diag, n * sizeof *base, "a layer");
-  for (size_t i = 0; i < n; i++) base[i] = y[i] + x[i];
-  const alb_status status = alb_match_norm(m, p->y, base, m->tokens, width, norm, &found);
+  if (bias->value == ALB_ONNX_NONE) ALB_TRY(alb_match_bias(m, p->y, width, bias, &y));
+  ALB_TRY(add_up(m, y, residual, m->tokens * width, &base));
+  const alb_status status = alb_match_norm(m, y, base, m->tokens, width, norm, &found);
   free(base);
   ALB_TRY(status);
-  if (!found) {
+  if (!found || (bias->value != ALB_ONNX_NONE && norm->bias.value != ALB_ONNX_NONE)) {
     return alb_match_refuse(m, p->node,
                             "expected behind it a LayerNorm of its result, its bias and what the block began with");
   }
-  *bias = p->bias.value == ALB_ONNX_NONE ? norm->bias : p->bias;
+  if (bias->value == ALB_ONNX_NONE) *bias = norm->bias;
   return ALB_OK;
 }
 

@@ -126,16 +126,50 @@ static alb_status try_vectors(const alb_onnx_region *region, attempt *a, alb_onn
   return ALB_OK;
 }
 
-/* Is class y the norm of base for some assignment? best->error says how well the best one fits. */
+/* Input i of a node as a part; none when it is left out or no vector of that width. */
+static alb_onnx_part input_part(const alb_onnx_region *region, const alb_onnx_node *node, uint32_t i) {
+  const uint32_t value = i < node->input_count ? node->inputs[i] : ALB_ONNX_NONE;
+  return alb_match_is_vector(region->m, value, region->width) ? alb_match_whole(value) : alb_onnx_no_part;
+}
+
+static alb_status numbers_of(alb_onnx_match *m, const alb_onnx_part *part, const float **out) {
+  *out = NULL;
+  return part->value == ALB_ONNX_NONE ? ALB_OK : alb_match_vector(m, part, out);
+}
+
+/* An operator that is a norm says itself which vector is which. */
+static alb_status try_operator(const alb_onnx_region *region, attempt *a, alb_onnx_norm *best) {
+  alb_onnx_match *m = region->m;
+  const alb_onnx_node *node = alb_onnx_producer(m->model, best->y);
+  alb_onnx_norm guess = {.bias = alb_onnx_no_part, .y = best->y};
+  if (!node || (node->op != ALB_ONNX_OP_LayerNormalization && node->op != ALB_ONNX_OP_ms_SkipLayerNormalization))
+    return ALB_OK;
+  const bool skips = node->op == ALB_ONNX_OP_ms_SkipLayerNormalization;
+  guess.gamma = input_part(region, node, skips ? 2 : 1);
+  guess.beta = input_part(region, node, skips ? 3 : 2);
+  if (skips) guess.bias = input_part(region, node, 4);
+  ALB_TRY(numbers_of(m, &guess.gamma, &a->gamma));
+  ALB_TRY(numbers_of(m, &guess.beta, &a->beta));
+  ALB_TRY(numbers_of(m, &guess.bias, &a->bias));
+  try_eps(region, a, &guess, best);
+  a->bias = NULL;
+  return ALB_OK;
+}
+
+/* Is class y the norm of base for some assignment? best->error says how well the best one fits. A bias is taken only
+ * when it makes a difference beyond rounding: adding the same number everywhere does not change a norm. */
 static alb_status try_target(const alb_onnx_region *region, const float *base, size_t rows, uint32_t y,
                              alb_onnx_norm *best) {
   attempt a = {.base = base, .rows = rows, .width = region->width};
   ALB_TRY(alb_onnx_trace_f32(region->m->diag, region->m->trace, y, &a.target));
   *best = (alb_onnx_norm){.y = y, .error = INFINITY};
-  alb_onnx_norm guess = *best;
+  ALB_TRY(try_operator(region, &a, best));
+  if (best->error <= region->m->tolerance) return ALB_OK;
   for (size_t i = 0; i <= region->vector_count; i++) {
+    alb_onnx_norm guess = {.y = y}, local = {.y = y, .error = INFINITY};
     ALB_TRY(vector_at(region, i, &guess.bias, &a.bias));
-    ALB_TRY(try_vectors(region, &a, &guess, best));
+    ALB_TRY(try_vectors(region, &a, &guess, &local));
+    if (local.error < best->error / (i ? 4 : 1)) *best = local;
   }
   return ALB_OK;
 }
