@@ -219,14 +219,47 @@ static bool find_matmul_integer(alb_onnx_match *m, const alb_onnx_node *node, al
   return true;
 }
 
+/* The constant that a value looks up with these indices, through reshapes: the scales of a table's rows. */
+static uint32_t looked_up(alb_onnx_match *m, uint32_t value, uint32_t indices) {
+  enum { MAX_STEPS = 8 };
+  for (size_t step = 0; step < MAX_STEPS; step++) {
+    const alb_onnx_node *node = alb_onnx_producer(m->model, value);
+    if (!node || node->input_count == 0) return ALB_ONNX_NONE;
+    const bool gathers = node->op == ALB_ONNX_OP_Gather && node->inputs[1] == indices;
+    if (gathers && !is_dynamic(m, node->inputs[0])) return node->inputs[0];
+    if (node->op != ALB_ONNX_OP_Unsqueeze && node->op != ALB_ONNX_OP_Reshape && node->op != ALB_ONNX_OP_Cast)
+      return ALB_ONNX_NONE;
+    mark_inside(m, value);
+    value = node->inputs[0];
+  }
+  return ALB_ONNX_NONE;
+}
+
+/* Gather -> Cast -> Mul with the rows' scales, looked up in the same way. */
+static bool finish_scaled_lookup(alb_onnx_match *m, alb_onnx_product *p) {
+  const uint32_t cast = next_user(m, p->y, ALB_ONNX_OP_Cast);
+  if (cast == ALB_ONNX_NONE) return false;
+  const uint32_t numbers = alb_match_node(m, cast)->outputs[0], mul = next_user(m, numbers, ALB_ONNX_OP_Mul);
+  if (mul == ALB_ONNX_NONE) return false;
+  const alb_onnx_node *node = alb_match_node(m, mul);
+  const uint32_t scale = looked_up(m, other_input(node, numbers), p->x);
+  if (scale == ALB_ONNX_NONE || tensor_of(m, scale)->count != p->k) return false;
+  p->weight.scale = scale;
+  p->y = node->outputs[0];
+  mark_inside(m, numbers);
+  mark_inside(m, p->y);
+  return true;
+}
+
 /* A table of integers whose rows are dequantised after the look-up. */
 static bool finish_lookup(alb_onnx_match *m, alb_onnx_product *p) {
   if (has_type(m, p->weight.value, true)) return true;
   const uint32_t user = next_user(m, p->y, ALB_ONNX_OP_DequantizeLinear);
-  if (user == ALB_ONNX_NONE) return false;
+  if (user == ALB_ONNX_NONE) return finish_scaled_lookup(m, p);
   const alb_onnx_node *node = alb_match_node(m, user);
-  if (node->inputs[0] != p->y || is_dynamic(m, input(node, 1)) || tensor_of(m, input(node, 1))->count != 1)
-    return false;
+  const bool plain =
+      node->inputs[0] == p->y && !is_dynamic(m, input(node, 1)) && tensor_of(m, input(node, 1))->count == 1;
+  if (!plain) return false;
   p->weight.scale = input(node, 1);
   p->weight.zero = input(node, 2);
   p->y = node->outputs[0];
