@@ -18,7 +18,9 @@ def floats(*shape, scale=1.0):
 
 
 def save(folder, kind, i, name, array):
-    (folder / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(np.ascontiguousarray(array), name).SerializeToString())
+    (folder / f"{kind}_{i}.pb").write_bytes(
+        numpy_helper.from_array(np.ascontiguousarray(array), name).SerializeToString()
+    )
 
 
 def make(out, name, op, inputs, outputs=1, domain="com.microsoft", opset=17, **attributes):
@@ -26,11 +28,16 @@ def make(out, name, op, inputs, outputs=1, domain="com.microsoft", opset=17, **a
     names = [f"x{i}" if x is not None else "" for i, x in enumerate(inputs)]
     results = [f"y{i}" for i in range(outputs)]
     node = helper.make_node(op, names, results, domain=domain, **attributes)
-    infos = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-             for n, x in zip(names, inputs) if n]
+    infos = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+        for n, x in zip(names, inputs)
+        if n
+    ]
     unknown = [onnx.ValueInfoProto(name=r) for r in results]
     graph = helper.make_graph([node], name, infos, unknown)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)])
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    )
     model.ir_version = 8
     feeds = {n: x for n, x in zip(names, inputs) if n}
     options = onnxruntime.SessionOptions()
@@ -38,8 +45,10 @@ def make(out, name, op, inputs, outputs=1, domain="com.microsoft", opset=17, **a
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     values = session.run(None, feeds)
     del graph.output[:]
-    graph.output.extend(helper.make_tensor_value_info(r, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
-                        for r, v in zip(results, values))
+    graph.output.extend(
+        helper.make_tensor_value_info(r, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+        for r, v in zip(results, values)
+    )
     model.graph.CopyFrom(graph)
     folder = out / f"test_{name}" / "test_data_set_0"
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +72,13 @@ def main(out):
     make(out, "ms_fast_gelu_bias", "FastGelu", [x, floats(h)])
     make(out, "ms_quick_gelu", "QuickGelu", [x], alpha=1.5)
     make(out, "ms_skip_layer_norm", "SkipLayerNormalization", [x, floats(2, 5, 8), floats(h), floats(h)], epsilon=1e-5)
-    make(out, "ms_skip_layer_norm_bias", "SkipLayerNormalization",
-         [x, floats(2, 5, 8), floats(h), floats(h), floats(h)], epsilon=1e-5)
+    make(
+        out,
+        "ms_skip_layer_norm_bias",
+        "SkipLayerNormalization",
+        [x, floats(2, 5, 8), floats(h), floats(h), floats(h)],
+        epsilon=1e-5,
+    )
     ids, segments = rng.integers(0, 20, (2, 5)).astype(np.int32), rng.integers(0, 2, (2, 5)).astype(np.int32)
     tables = [floats(20, h), floats(7, h), floats(2, h), floats(h), floats(h)]
     mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)
@@ -80,34 +94,76 @@ def main(out):
     make(out, "ms_attention_lengths", "Attention", [x, weights, bias, np.array([3, 5], np.int32)], num_heads=2)
     make(out, "ms_attention_causal", "Attention", [x, weights, bias], num_heads=4, unidirectional=1)
     make(out, "ms_attention_bias", "Attention", [x, weights, bias, None, None, floats(2, 2, 5, 5)], num_heads=2)
-    make(out, "ms_attention_sizes", "Attention", [x, floats(h, 20), floats(20)], num_heads=2, qkv_hidden_sizes=[8, 8, 4])
+    make(
+        out, "ms_attention_sizes", "Attention", [x, floats(h, 20), floats(20)], num_heads=2, qkv_hidden_sizes=[8, 8, 4]
+    )
     make(out, "ms_attention_scale", "Attention", [x, weights, bias], num_heads=2, scale=0.25)
     q, k, v = floats(2, 5, 8), floats(2, 6, 8), floats(2, 6, 8)
     make(out, "ms_multi_head_attention", "MultiHeadAttention", [q, k, v], num_heads=2)
     make(out, "ms_multi_head_attention_bias", "MultiHeadAttention", [q, k, v, floats(24)], num_heads=2)
     keys = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], np.int32)
     make(out, "ms_multi_head_attention_mask", "MultiHeadAttention", [q, k, v, None, keys], num_heads=2)
-    make(out, "ms_multi_head_attention_scores", "MultiHeadAttention", [q, k, v, None, None, floats(1, 2, 5, 6)], num_heads=2)
+    make(
+        out,
+        "ms_multi_head_attention_scores",
+        "MultiHeadAttention",
+        [q, k, v, None, None, floats(1, 2, 5, 6)],
+        num_heads=2,
+    )
     make(out, "ms_fused_matmul", "FusedMatMul", [floats(2, 3, 4), floats(2, 5, 4)], transB=1, alpha=0.5)
     make(out, "ms_fused_matmul_turned", "FusedMatMul", [floats(2, 4, 3), floats(4, 5)], transA=1)
-    make(out, "ms_fused_matmul_batch", "FusedMatMul", [floats(3, 2, 4), floats(4, 2, 5)], transBatchA=1, transBatchB=1,
-         transB=0)
+    make(
+        out,
+        "ms_fused_matmul_batch",
+        "FusedMatMul",
+        [floats(3, 2, 4), floats(4, 2, 5)],
+        transBatchA=1,
+        transBatchB=1,
+        transB=0,
+    )
     make(out, "ms_transpose_matmul", "TransposeMatMul", [floats(3, 4), floats(5, 4)], transB=1)
     scale, zero = np.float32(0.02), np.array(130, np.uint8)
-    make(out, "ms_matmul_integer_to_float", "MatMulIntegerToFloat",
-         [int8(3, 8, dtype=np.uint8), int8(8, 4), np.array(scale), floats(4, scale=0.01), zero, int8(4), floats(4)])
-    make(out, "ms_matmul_integer_to_float_plain", "MatMulIntegerToFloat",
-         [int8(2, 3, 8, dtype=np.uint8), int8(8, 4, dtype=np.uint8), np.array(scale), np.array(scale)])
-    make(out, "ms_dynamic_quantize_matmul", "DynamicQuantizeMatMul",
-         [floats(2, 3, 8), int8(8, 4), np.array(scale), np.array(3, np.int8), floats(4)])
-    make(out, "ms_dynamic_quantize_matmul_columns", "DynamicQuantizeMatMul", [floats(3, 8), int8(8, 4), np.abs(floats(4))])
+    make(
+        out,
+        "ms_matmul_integer_to_float",
+        "MatMulIntegerToFloat",
+        [int8(3, 8, dtype=np.uint8), int8(8, 4), np.array(scale), floats(4, scale=0.01), zero, int8(4), floats(4)],
+    )
+    make(
+        out,
+        "ms_matmul_integer_to_float_plain",
+        "MatMulIntegerToFloat",
+        [int8(2, 3, 8, dtype=np.uint8), int8(8, 4, dtype=np.uint8), np.array(scale), np.array(scale)],
+    )
+    make(
+        out,
+        "ms_dynamic_quantize_matmul",
+        "DynamicQuantizeMatMul",
+        [floats(2, 3, 8), int8(8, 4), np.array(scale), np.array(3, np.int8), floats(4)],
+    )
+    make(
+        out,
+        "ms_dynamic_quantize_matmul_columns",
+        "DynamicQuantizeMatMul",
+        [floats(3, 8), int8(8, 4), np.abs(floats(4))],
+    )
     packed, scales = int8(6, 2, 8, dtype=np.uint8), floats(12)
     make(out, "ms_matmul_nbits", "MatMulNBits", [floats(3, 32), packed, scales], K=32, N=6, bits=4, block_size=16)
-    make(out, "ms_matmul_nbits_zero", "MatMulNBits", [floats(3, 32), packed, scales, int8(6, dtype=np.uint8)], K=32, N=6,
-         bits=4, block_size=16)
+    make(
+        out,
+        "ms_matmul_nbits_zero",
+        "MatMulNBits",
+        [floats(3, 32), packed, scales, int8(6, dtype=np.uint8)],
+        K=32,
+        N=6,
+        bits=4,
+        block_size=16,
+    )
     make(out, "ms_quantize_linear", "QuantizeLinear", [x, np.array(scale), zero])
     make(out, "ms_dequantize_linear", "DequantizeLinear", [int8(3, 4), np.abs(floats(4)), int8(4)], axis=1)
-    make(out, "layer_norm_before_17", "LayerNormalization", [x, floats(h), floats(h)], domain="", opset=12, epsilon=1e-5)
+    make(
+        out, "layer_norm_before_17", "LayerNormalization", [x, floats(h), floats(h)], domain="", opset=12, epsilon=1e-5
+    )
 
 
 if __name__ == "__main__":
