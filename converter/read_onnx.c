@@ -1,7 +1,7 @@
 /* ONNX files: reads the graph and lists its weights; converter/onnx recognises the model in it. */
 #include <stdlib.h>
 
-#include "converter/onnx/onnx_graph.h"
+#include "converter/onnx/onnx_lower.h"
 #include "converter/reader.h"
 
 alb_probe alb_probe_onnx(alb_span head) {
@@ -30,6 +30,7 @@ alb_status alb_read_onnx(alb_diag *diag, alb_source *source, const alb_file *fil
   source->onnx = calloc(1, sizeof *source->onnx);
   if (!source->onnx) return alb_fail_memory(diag, sizeof *source->onnx, "an ONNX model");
   ALB_TRY(alb_onnx_read(diag, file->bytes, source->folder, source->onnx));
+  ALB_TRY(alb_onnx_lower(diag, source->onnx));
   source->onnx_bytes = file->bytes;
   return list_weights(diag, source);
 }

@@ -182,6 +182,21 @@ static alb_status bind_all(binder *b) {
   return ALB_OK;
 }
 
+/* A decoder with the bytes of the word embeddings is these, as in every other source. */
+static alb_status tie_decoder(const binder *b) {
+  uint32_t *decoder = &b->spec->global[ALB_ROLE_MLM_DECODER_W];
+  alb_tensors *tensors = b->parameters.tensors;
+  if (*decoder == ALB_NO_TENSOR) return ALB_OK;
+  const uint32_t word = b->spec->global[ALB_ROLE_WORD];
+  const alb_tensor *x = &tensors->tensors.items[*decoder], *y = &tensors->tensors.items[word];
+  alb_hash128 a, c;
+  if (x->dtype != y->dtype || memcmp(x->dims, y->dims, 2 * sizeof *x->dims) != 0) return ALB_OK;
+  ALB_TRY(alb_blob_hash(b->m->diag, tensors, x->blob, &a));
+  ALB_TRY(alb_blob_hash(b->m->diag, tensors, y->blob, &c));
+  if (alb_hash_equal(&a, &c)) *decoder = word;
+  return ALB_OK;
+}
+
 alb_status alb_onnx_bind(alb_onnx_match *m, alb_arena *arena, alb_tensors *tensors, alb_span file, alb_model_spec *spec,
                          size_t *computed) {
   binder b = {.m = m, .arena = arena, .spec = spec, .parameters = {.m = m, .tensors = tensors, .file = file}};
@@ -191,7 +206,8 @@ alb_status alb_onnx_bind(alb_onnx_match *m, alb_arena *arena, alb_tensors *tenso
   ALB_TRY(check_eps(&b));
   spec->layer = alb_arena_array(arena, m->out->layers.count, sizeof *spec->layer);
   if (!spec->layer) return alb_fail_memory(m->diag, 0, "roles");
-  const alb_status status = bind_all(&b);
+  alb_status status = bind_all(&b);
+  if (status == ALB_OK) status = tie_decoder(&b);
   *computed = b.parameters.computed;
   spec->pooling = m->out->pooling;
   spec->normalize = m->out->normalize;

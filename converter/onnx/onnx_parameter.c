@@ -74,18 +74,14 @@ static alb_status add_bytes(alb_onnx_parameters *p, alb_dtype dtype, alb_span by
   return alb_tensors_recipe(p->m->diag, p->tensors, &source, blob);
 }
 
+/* A blob for each use, as every source gives: what is shared is for the passes to find. */
 static alb_status whole_blob(alb_onnx_parameters *p, alb_str name, uint32_t constant, uint32_t *blob) {
   const alb_onnx_tensor *t = &p->m->model->constants.items[constant];
   const alb_dtype dtype = alb_onnx_type_dtype(t->type);
   const alb_span bytes = {t->data, alb_onnx_tensor_bytes(t)};
-  if (p->blobs[constant]) {
-    *blob = p->blobs[constant] - 1;
-    return ALB_OK;
-  }
-  ALB_TRY(alb_check_finite(p->m->diag, name, dtype, bytes));
-  ALB_TRY(add_bytes(p, dtype, bytes, blob));
-  p->blobs[constant] = *blob + 1;
-  return ALB_OK;
+  if (!p->checked[constant]) ALB_TRY(alb_check_finite(p->m->diag, name, dtype, bytes));
+  p->checked[constant] = true;
+  return add_bytes(p, dtype, bytes, blob);
 }
 
 /* Owned numbers in the table's arena as a blob; numbers NULL: `filler` everywhere. */
@@ -243,8 +239,8 @@ alb_status alb_onnx_parameter(alb_onnx_parameters *p, alb_str name, const alb_on
                               size_t rows, size_t columns, bool ones, uint32_t *id) {
   const uint64_t dims[2] = {layout == ALB_ONNX_VECTOR ? columns : rows, columns};
   uint32_t blob;
-  if (!p->blobs) p->blobs = calloc(p->m->model->constants.count + 1, sizeof *p->blobs);
-  if (!p->blobs) return no_memory(p);
+  if (!p->checked) p->checked = calloc(p->m->model->constants.count + 1, sizeof *p->checked);
+  if (!p->checked) return no_memory(p);
   if (layout == ALB_ONNX_VECTOR || part->value == ALB_ONNX_NONE) {
     ALB_TRY(vector_blob(p, name, part, layout == ALB_ONNX_VECTOR ? columns : rows * columns, ones ? 1 : 0, &blob));
   } else {
@@ -254,6 +250,6 @@ alb_status alb_onnx_parameter(alb_onnx_parameters *p, alb_str name, const alb_on
 }
 
 void alb_onnx_parameters_free(alb_onnx_parameters *p) {
-  free(p->blobs);
-  p->blobs = NULL;
+  free(p->checked);
+  p->checked = NULL;
 }

@@ -10,7 +10,7 @@ typedef struct alb_onnx_parameters {
   alb_onnx_match *m;
   alb_tensors *tensors;
   alb_span file;   /* bytes that are mapped: pages of these may be given back, of no others */
-  uint32_t *blobs; /* [constants] the blob of a whole constant, plus 1 */
+  bool *checked;   /* [constants] looked through for NaN and infinity */
   size_t computed; /* tensors whose bytes had to be made */
 } alb_onnx_parameters;
 

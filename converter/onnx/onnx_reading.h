@@ -10,7 +10,7 @@ enum {
   ALB_ONNX_MAX_NODES = 1 << 18, /* of all graphs together, with functions inlined */
   ALB_ONNX_MAX_FUNCTIONS = 1024,
   ALB_ONNX_MAX_DEPTH = 16, /* of subgraphs and of calls of functions, together */
-  ALB_ONNX_MIN_OPSET = 1, /* tests of old operators; encoders begin at 7 */
+  ALB_ONNX_MIN_OPSET = 1,  /* tests of old operators; encoders begin at 7 */
   ALB_ONNX_MAX_OPSET = 24
 };
 

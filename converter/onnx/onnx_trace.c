@@ -76,14 +76,15 @@ static alb_status classify(const runner *r, uint32_t value) {
 
 /* ---- running ---- */
 
-/* The QuantizeLinear whose dynamic numbers this node gives back, or NULL. */
+/* The QuantizeLinear (or the dynamic one) whose dynamic numbers this node gives back, or NULL. */
 static const alb_onnx_node *rounding_pair(const runner *r, const alb_onnx_node *node) {
   const alb_onnx_trace *t = r->trace;
   const bool dequantizes = node->op == ALB_ONNX_OP_DequantizeLinear || node->op == ALB_ONNX_OP_ms_DequantizeLinear;
   if (!t->options.unquantised || !dequantizes || node->inputs[0] == ALB_ONNX_NONE || !t->dynamic[node->inputs[0]])
     return NULL;
   const alb_onnx_node *from = alb_onnx_producer(r->model, node->inputs[0]);
-  const bool pair = from && (from->op == ALB_ONNX_OP_QuantizeLinear || from->op == ALB_ONNX_OP_ms_QuantizeLinear);
+  const bool pair = from && (from->op == ALB_ONNX_OP_QuantizeLinear || from->op == ALB_ONNX_OP_ms_QuantizeLinear ||
+                             from->op == ALB_ONNX_OP_DynamicQuantizeLinear);
   return pair && has_data(&t->tensors[from->inputs[0]]) ? from : NULL;
 }
 
