@@ -31,9 +31,10 @@ warnings.filterwarnings("ignore")
 BERT = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hidden_layers=2, vocab_size=61,
             max_position_embeddings=20, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12)
 ALBERT = dict(BERT, embedding_size=12, num_hidden_layers=3, hidden_act="gelu_new")
-COMMITTED = """bert-ts14 bert-ts14-sdpa bert-ts17-fixed bert-dynamo albert-ts14-slim albert-dynamo bert-mlm bert-classify
-bert-qa bert-ort-extended bert-ort-fused bert-ort-mha bert-int8 bert-qdq bert-fp16 bert-sentence bert-weight-only
-bert-dynamo-23 bert-int8-fused twin-bert-relu twin-bert-equal-layers twin-albert-groups twin-albert-inner refused-cnn refused-roberta refused-causal refused-gpt2 refused-scale""".split()
+COMMITTED = """bert-ts14-sdpa bert-ts17-fixed bert-dynamo bert-dynamo-23 albert-ts14-slim albert-dynamo bert-mlm bert-classify
+bert-qa bert-sentence bert-ort-extended bert-ort-fused bert-ort-mha bert-int8 bert-int8-fused bert-qdq bert-fp16
+bert-weight-only twin-bert-relu twin-bert-equal-layers twin-albert-groups refused-cnn refused-roberta refused-causal
+refused-gpt2 refused-scale""".split()
 
 
 def seeded(text):
@@ -303,7 +304,7 @@ EXPORTS = {
     "bert-dynamo-23": [dict(dynamo=True, opset=23, attention="sdpa"), strip],
     "bert-dynamo-fixed": [dict(dynamo=True, opset=18, fixed=8)],
     "albert-ts14": [dict(kind="Albert", head="pooled")],
-    "albert-ts14-slim": [dict(kind="Albert"), slim],
+    "albert-ts14-slim": [dict(kind="Albert", num_hidden_layers=2), slim],
     "albert-dynamo": [dict(kind="Albert", dynamo=True, opset=18, attention="sdpa"), strip],
     "albert-equal-width": [dict(kind="Albert", embedding_size=16, num_hidden_groups=1)],
     "albert-mlm": [dict(kind="Albert", head="mlm", num_hidden_layers=2)],
@@ -329,7 +330,7 @@ EXPORTS = {
     "bert-int8-channels": [dict(), int8_channels],
     "bert-int8-fused": [dict(), ort_fuse, int8],
     "bert-int8-extended": [dict(), int8, lambda a, b: ort_optimise(a, b, "EXTENDED")],
-    "bert-qdq": [dict(head="pooled"), qdq],
+    "bert-qdq": [dict(head="pooled", num_hidden_layers=1), qdq],
     "bert-weight-only": [dict(), weight_only],
     "twin-bert-relu": [dict(twin="bert-relu")],
     "twin-bert-equal-layers": [dict(twin="bert-equal-layers"), lambda a, b: ort_optimise(a, b, "EXTENDED")],
