@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -94,5 +95,28 @@ alb_status alb_onnx_external(alb_onnx_reading *r, alb_str location, uint64_t off
                     ALB_STR_ARGS(location), need, (unsigned long long)offset, bytes.n);
   }
   *out = (alb_span){need ? bytes.p + offset : NULL, need};
+  if (need && !alb_vec_push(&r->ranges, (alb_onnx_range){index, (size_t)offset, (size_t)offset + need})) {
+    return alb_fail_memory(r->diag, sizeof(alb_onnx_range), "external data");
+  }
+  return ALB_OK;
+}
+
+static int by_place(const void *a, const void *b) {
+  const alb_onnx_range *x = a, *y = b;
+  if (x->file != y->file) return x->file < y->file ? -1 : 1;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  return (x->end > y->end) - (x->end < y->end);
+}
+
+alb_status alb_onnx_check_ranges(alb_onnx_reading *r) {
+  const size_t n = r->ranges.count;
+  if (n) qsort(r->ranges.items, n, sizeof *r->ranges.items, by_place);
+  for (size_t i = 1; i < n; i++) {
+    const alb_onnx_range *x = &r->ranges.items[i - 1], *y = &r->ranges.items[i];
+    const bool same = x->begin == y->begin && x->end == y->end;
+    if (x->file != y->file || same || y->begin >= x->end) continue;
+    return alb_fail(r->diag, ALB_MALFORMED, "onnx: external data of two tensors overlaps (offset %zu of \"%.*s\")",
+                    y->begin, ALB_STR_ARGS(r->external.keys[y->file]));
+  }
   return ALB_OK;
 }

@@ -211,7 +211,7 @@ alb_status alb_onnx_run_embed_layer_norm(alb_onnx_call *c) {
   double *gamma = NULL, *beta = NULL, *row = NULL;
   const size_t needed[] = {0, 2, 3, 5, 6};
   for (size_t i = 0; i < 5; i++) {
-    if (!c->inputs[needed[i]]) return alb_onnx_refuse(c, ALB_MISSING, "input %zu is left out", needed[i]);
+    if (!alb_onnx_in(c, needed[i])) return alb_onnx_refuse(c, ALB_MISSING, "input %zu is left out", needed[i]);
   }
   if (!embed_fits(c)) return alb_onnx_refuse(c, ALB_SHAPE, "inputs do not fit one another");
   norm n = {.width = (size_t)c->inputs[2]->dims[1], .eps = (double)alb_onnx_attr_float(c->node, "epsilon", 1e-12f)};

@@ -1,4 +1,5 @@
-/* ModelProto to a graph in memory, and telling an ONNX file by its first bytes. */
+/* ModelProto to a graph in memory, and telling an ONNX file by its first bytes. The file is read where it lies
+ * (onnx_wire.h): a message of protobuf-c would hold every tensor a second time. */
 #include "converter/onnx/onnx_reading.h"
 
 enum { IR_VERSION = 1, PRODUCER = 2, PRODUCER_VERSION = 3, GRAPH = 7, OPSET = 8, FUNCTIONS = 25 };
@@ -131,6 +132,7 @@ static alb_status read_model(alb_onnx_reading *r, alb_span bytes) {
   }
   if (!has_graph) return alb_fail(r->diag, ALB_MISSING, "onnx: the model has no graph");
   ALB_TRY(read_main(r, graph));
+  ALB_TRY(alb_onnx_check_ranges(r));
   return alb_onnx_settle(r->diag, r->model);
 }
 
@@ -140,6 +142,7 @@ alb_status alb_onnx_read(alb_diag *diag, alb_span bytes, const char *folder, alb
   for (size_t i = 0; i < r.functions.count; i++) alb_vec_free(&r.functions.items[i].opsets);
   alb_vec_free(&r.functions);
   alb_strmap_free(&r.external);
+  alb_vec_free(&r.ranges);
   if (status != ALB_OK) alb_onnx_model_free(out);
   return status;
 }

@@ -210,8 +210,11 @@ alb_status alb_onnx_read_graph(alb_onnx_reading *r, alb_onnx_scope *scope, alb_s
   if (scope->depth > ALB_ONNX_MAX_DEPTH) {
     return alb_fail(r->diag, ALB_LIMIT, "onnx: subgraphs are nested deeper than %d", ALB_ONNX_MAX_DEPTH);
   }
-  if (++r->nodes > ALB_ONNX_MAX_NODES || !alb_vec_push(&r->model->graphs, (alb_onnx_graph){0})) {
+  if (++r->nodes > ALB_ONNX_MAX_NODES) {
     return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d nodes and graphs", ALB_ONNX_MAX_NODES);
+  }
+  if (!alb_vec_push(&r->model->graphs, (alb_onnx_graph){0})) {
+    return alb_fail_memory(r->diag, sizeof(alb_onnx_graph), "a graph");
   }
   *graph = scope->graph = (uint32_t)r->model->graphs.count - 1;
   ALB_TRY(each(&b, bytes, GRAPH_NAME, read_graph_name));

@@ -21,6 +21,11 @@ typedef struct alb_onnx_function {
   ALB_VEC(alb_onnx_opset) opsets;
 } alb_onnx_function;
 
+/* Bytes of an external file that a tensor has. */
+typedef struct alb_onnx_range {
+  size_t file, begin, end;
+} alb_onnx_range;
+
 typedef struct alb_onnx_reading {
   alb_diag *diag;
   const uint8_t *file;
@@ -29,6 +34,7 @@ typedef struct alb_onnx_reading {
   size_t nodes; /* read so far, calls of functions included */
   ALB_VEC(alb_onnx_function) functions;
   alb_strmap external; /* location -> file of the model */
+  ALB_VEC(alb_onnx_range) ranges;
 } alb_onnx_reading;
 
 /* A name of a scope. */
@@ -61,6 +67,8 @@ alb_status alb_onnx_resolve(alb_onnx_reading *r, alb_onnx_scope *scope, alb_str 
 alb_status alb_onnx_read_tensor(alb_onnx_reading *r, alb_span bytes, alb_str *name, alb_onnx_tensor *out);
 /* The bytes of external data: `need` bytes at `offset` of the file `location`. Maps each file once. */
 alb_status alb_onnx_external(alb_onnx_reading *r, alb_str location, uint64_t offset, size_t need, alb_span *out);
+/* Two tensors have the same external bytes (they are tied) or none in common: ALB_MALFORMED. Sorts the ranges. */
+alb_status alb_onnx_check_ranges(alb_onnx_reading *r);
 /* AttributeProto; *present is false for a reference to an attribute that the call does not have. */
 alb_status alb_onnx_read_attribute(alb_onnx_reading *r, alb_onnx_scope *scope, alb_span bytes, alb_onnx_attribute *out,
                                    bool *present);

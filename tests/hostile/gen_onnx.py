@@ -219,7 +219,17 @@ def external_data(c):  # O10 to O13
     elsewhere(c, "ok-dots", "OK", "", files={"a..b": floats(1, 2)}, location="a..b")
     elsewhere(c, "ok-folder", "OK", "", files={"w/data.bin": floats(1, 2)}, location="w/data.bin")
     elsewhere(c, "ok-keys", "OK", "", location="data.bin", checksum="0", __class__="x")
+    pair(c, "overlap", "MALFORMED", "overlaps (offset 4", 0, 4)
+    pair(c, "overlap-tied", "MALFORMED", "overlaps (offset 4", 0, 0, 4)
+    pair(c, "ok-tied", "OK", "", 0, 8, 0)
     links(c)
+
+
+def pair(c, name, status, message, *places):
+    """Tensors of two floats at these offsets of one file."""
+    tensors_there = [external(f"t{i}", [2], location="data.bin", offset=str(o)) for i, o in enumerate(places)]
+    content = {"data.bin": floats(1, 2, 3, 4)}
+    c.add(f"external-{name}", status, message, {"model.onnx": model(graph([], tensors_there)), **content}, "model.onnx")
 
 
 def links(c):  # O11

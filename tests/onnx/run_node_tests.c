@@ -207,7 +207,7 @@ static void free_test(test *t) {
 /* ---- all tests ---- */
 
 static size_t index_in(table *all, alb_strmap *map, const char *key, bool *inserted) {
-  size_t index;
+  size_t index = 0;
   const char *copy = alb_arena_strdup(&all->arena, alb_str_of(key));
   if (!copy || !alb_strmap_add(map, alb_str_of(copy), &index, inserted)) die("out of memory");
   return index;
