@@ -106,7 +106,7 @@ alb_status alb_match_products(alb_onnx_match *m);
 
 /* ---- regions (match_region.c) ---- */
 
-enum { ALB_MATCH_VECTORS = 24 };
+enum { ALB_MATCH_VECTORS = 12 };
 
 /* A walk from classes forward through nodes that are no products, in the order of the nodes. */
 typedef struct alb_onnx_region {

@@ -93,11 +93,15 @@ static alb_status match_classifier(alb_onnx_match *m, alb_onnx_product *p, bool 
   return take_linear(m, p, &out->classifier_w, &out->classifier_b, &out->classifier_value);
 }
 
+enum { MAX_HEADS = 16 };
+
 static alb_status match_on_tokens(alb_onnx_match *m, uint32_t x) {
+  size_t heads = 0;
   for (size_t i = 0; i < m->products.count; i++) {
     alb_onnx_product *p = &m->products.items[i];
     bool mlm = false;
     if (p->used || p->x != x || p->kind != ALB_ONNX_PRODUCT) continue;
+    if (++heads > MAX_HEADS) return alb_match_refuse(m, p->node, "more than %d heads", MAX_HEADS);
     if (m->out->mlm_dense_w.value == ALB_ONNX_NONE) ALB_TRY(match_mlm(m, p, &mlm));
     if (!mlm) ALB_TRY(match_token_head(m, p));
   }

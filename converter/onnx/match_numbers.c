@@ -86,7 +86,10 @@ static double norm_error(const attempt *a, size_t rows, size_t columns, double m
   return worst / largest;
 }
 
-enum { GLANCE = 16 }; /* columns of the first row that decide whether a guess is worth a full look */
+enum {
+  GLANCE = 16,     /* columns of the first row that decide whether a guess is worth a full look */
+  MAX_TARGETS = 64 /* values that are looked at behind a product before there is no norm */
+};
 
 /* Tries every eps on a guess and keeps the best. */
 static void try_eps(const alb_onnx_region *region, attempt *a, const alb_onnx_norm *guess, alb_onnx_norm *best) {
@@ -180,9 +183,10 @@ static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base
                             bool anywhere, alb_onnx_norm *out, bool *found) {
   alb_onnx_region region;
   uint32_t node;
+  size_t tried = 0;
   alb_region_begin(&region, m, width);
   alb_region_add(&region, start);
-  while ((node = alb_region_next(&region)) != ALB_ONNX_NONE) {
+  while ((node = alb_region_next(&region)) != ALB_ONNX_NONE && tried < MAX_TARGETS) {
     if (m->product_of[node] != ALB_ONNX_NONE) continue;
     const alb_onnx_node *n = alb_match_node(m, node);
     for (uint32_t i = 0; i < n->output_count; i++) {
@@ -192,6 +196,7 @@ static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base
       alb_onnx_norm best;
       if (!alb_onnx_type_is_float(m->trace->tensors[v].type)) continue;
       if (!anywhere && !m->feeds_product[y]) continue;
+      tried++;
       ALB_TRY(try_target(&region, base, rows, y, &best));
       if (best.error > m->tolerance) continue;
       *out = best;

@@ -69,7 +69,8 @@ static bool has_halves(const import *im) {
 
 static alb_status run(import *im) {
   const size_t tokens = im->inputs.length ? im->inputs.length : USUAL_LENGTH;
-  const alb_onnx_trace_options options = {.unquantised = true};
+  alb_onnx_trace_options options = {.unquantised = true};
+  alb_onnx_inputs_bound(im->model, tokens, &options);
   ALB_TRY(choose_ids(im, tokens));
   ALB_TRY(alb_onnx_feeds_make(im->diag, im->model, &im->inputs, im->ids, im->ids + tokens, tokens, &im->feeds));
   ALB_TRY(alb_onnx_trace_run(im->diag, im->model, im->feeds.feeds, im->feeds.count, &options, &im->trace));

@@ -117,6 +117,10 @@ static alb_status check_shape(alb_diag *diag, const alb_onnx_model *model, uint3
   const int64_t size = v->rank > 0 ? v->dims[v->rank - 1].size : -1;
   if (size == 0 || (size > 0 && *length && (size_t)size != *length))
     return alb_fail(diag, ALB_UNSUPPORTED, "input \"%.*s\" has length %lld", ALB_STR_ARGS(v->name), (long long)size);
+  if (size > ALB_ONNX_LONGEST) {
+    return alb_fail(diag, ALB_LIMIT, "input \"%.*s\" has length %lld, the limit is %d", ALB_STR_ARGS(v->name),
+                    (long long)size, ALB_ONNX_LONGEST);
+  }
   if (size > 0) *length = (size_t)size;
   return ALB_OK;
 }
@@ -152,6 +156,13 @@ alb_status alb_onnx_inputs_find(alb_diag *diag, const alb_onnx_model *model, alb
   }
   if (out->values[ALB_ONNX_INPUT_IDS] != ALB_ONNX_NONE) return ALB_OK;
   return alb_fail(diag, ALB_UNSUPPORTED, "the graph has no input of token ids");
+}
+
+void alb_onnx_inputs_bound(const alb_onnx_model *model, size_t length, alb_onnx_trace_options *options) {
+  uint64_t elements = 0;
+  for (size_t i = 0; i < model->constants.count; i++) elements += model->constants.items[i].count;
+  options->bytes = ((uint64_t)1 << 29) + 64 * elements;
+  options->work = ((uint64_t)1 << 24) * (length < 512 ? length + 8 : 512) + 64 * length * elements;
 }
 
 /* ---- feeding ---- */

@@ -4,6 +4,8 @@
 
 #include "converter/onnx/onnx_trace.h"
 
+enum { ALB_ONNX_LONGEST = 8192 }; /* of a graph that takes one length only */
+
 typedef enum alb_onnx_input_role {
   ALB_ONNX_INPUT_IDS,
   ALB_ONNX_INPUT_MASK,
@@ -24,6 +26,10 @@ alb_status alb_onnx_inputs_find(alb_diag *diag, const alb_onnx_model *model, alb
 
 /* Rows of the largest table that an input looks up, or `otherwise` when that is not told by the graph. */
 int64_t alb_onnx_inputs_rows(const alb_onnx_model *model, uint32_t input, int64_t otherwise);
+
+/* Bounds on a run over sequences of that length: far above what any encoder with these constants takes, and small for a
+ * small file. */
+void alb_onnx_inputs_bound(const alb_onnx_model *model, size_t length, alb_onnx_trace_options *options);
 
 /* Feeds for one sequence of `length` tokens: a mask of ones, positions from 0. alb_onnx_feeds_free after use. */
 typedef struct alb_onnx_feeds {

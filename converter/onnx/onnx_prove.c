@@ -7,7 +7,7 @@
 #include "graph/build_encoder.h"
 #include "graph/interpret.h"
 
-enum { LONGEST = 1 << 16, OTHER_LENGTH = 4 };
+enum { OTHER_LENGTH = 4 };
 
 typedef struct proof {
   alb_diag *diag;
@@ -94,7 +94,8 @@ static alb_status run_onnx(proof *p, const int64_t *ids, const int64_t *type_ids
   for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
     if (values[i] != ALB_ONNX_NONE) wanted[values[i]] = true;
   }
-  const alb_onnx_trace_options options = {.wanted = wanted};
+  alb_onnx_trace_options options = {.wanted = wanted};
+  alb_onnx_inputs_bound(p->claim->model, p->length, &options);
   alb_status status = alb_onnx_feeds_make(p->diag, p->claim->model, p->claim->inputs, ids, type_ids, p->length, &feeds);
   if (status == ALB_OK)
     status = alb_onnx_trace_run(p->diag, p->claim->model, feeds.feeds, feeds.count, &options, p->trace);
@@ -132,7 +133,6 @@ static alb_status run_ours(const proof *p, const int64_t *ids) {
 
 static alb_status prove_sequence(proof *p, size_t length, uint64_t seed) {
   alb_onnx_trace trace = {0};
-  if (length > LONGEST) return alb_fail(p->diag, ALB_LIMIT, "a length of %zu tokens", length);
   int64_t *ids = calloc(2 * length, sizeof *ids);
   if (!ids) return alb_fail_memory(p->diag, 0, "the proof");
   p->length = length;

@@ -68,6 +68,7 @@ static alb_status classify(const runner *r, uint32_t value) {
   t->numbers[value] = NULL;
   if (t->tensors[first].type != tensor->type || !tensor->owned) return ALB_OK;
   const uint8_t *shared = t->tensors[first].data;
+  t->bytes -= alb_onnx_tensor_bytes(tensor);
   free(tensor->owned);
   tensor->owned = NULL;
   tensor->data = shared;
@@ -102,6 +103,13 @@ static void widen_scalars(const alb_onnx_node *node, const alb_onnx_tensor **inp
   }
 }
 
+/* What is left, for one node. */
+static alb_onnx_limits limits_left(const alb_onnx_trace *t) {
+  const alb_onnx_trace_options *o = &t->options;
+  return (alb_onnx_limits){.tensor_bytes = o->bytes ? o->bytes - t->bytes + 1 : 0,
+                           .work = o->work ? o->work - t->work + 1 : 0};
+}
+
 static alb_status compute(const runner *r, const alb_onnx_node *node, alb_onnx_tensor *outputs) {
   const alb_onnx_trace *t = r->trace;
   const alb_onnx_node *pair = rounding_pair(r, node);
@@ -114,7 +122,8 @@ static alb_status compute(const runner *r, const alb_onnx_node *node, alb_onnx_t
       if (node->inputs[i] != ALB_ONNX_NONE) inputs[i] = &t->tensors[node->inputs[i]];
     }
     widen_scalars(node, inputs, room);
-    status = alb_onnx_eval_node(r->diag, r->model, node, inputs, NULL, outputs);
+    const alb_onnx_limits limits = limits_left(t);
+    status = alb_onnx_eval_node(r->diag, r->model, node, inputs, &limits, outputs);
   }
   free(inputs);
   free(room);
@@ -130,6 +139,25 @@ static bool depends(const runner *r, const alb_onnx_node *node) {
   }
   for (uint32_t i = 0; i < node->capture_count; i++) dynamic = dynamic || r->trace->dynamic[node->captures[i]];
   return dynamic;
+}
+
+/* Counts what a node took, by its operands: products read each element of a once for every column of the result. */
+static alb_status spend(const runner *r, const alb_onnx_node *node, const alb_onnx_tensor *outputs) {
+  alb_onnx_trace *t = r->trace;
+  const alb_onnx_trace_options *o = &t->options;
+  uint64_t written = 0, read = 0;
+  for (uint32_t i = 0; i < node->output_count; i++) {
+    written += outputs[i].count;
+    if (outputs[i].owned) t->bytes += alb_onnx_tensor_bytes(&outputs[i]);
+  }
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    if (node->inputs[i] != ALB_ONNX_NONE && node->op != ALB_ONNX_OP_Gather) read += t->tensors[node->inputs[i]].count;
+  }
+  t->work += written + read;
+  if ((!o->bytes || t->bytes <= o->bytes) && (!o->work || t->work <= o->work)) return ALB_OK;
+  char label[300];
+  return alb_fail(r->diag, ALB_LIMIT, "%s: the graph computes more than a model of its size needs",
+                  alb_onnx_node_label(node, label));
 }
 
 static alb_status store(const runner *r, const alb_onnx_node *node, alb_onnx_tensor *outputs) {
@@ -151,6 +179,7 @@ static void drop(alb_onnx_trace *t, uint32_t value) {
   free(t->numbers[value]);
   t->numbers[value] = NULL;
   if (!owned) return;
+  t->bytes -= alb_onnx_tensor_bytes(&t->tensors[value]);
   free(t->tensors[value].owned);
   t->tensors[value].owned = NULL;
   t->tensors[value].data = NULL;
@@ -168,6 +197,7 @@ static alb_status run_node(const runner *r, const alb_onnx_node *node, bool agai
   alb_onnx_tensor *outputs = calloc(node->output_count + 1, sizeof *outputs);
   if (!outputs) return no_memory(r->diag);
   alb_status status = compute(r, node, outputs);
+  if (status == ALB_OK) status = spend(r, node, outputs);
   if (status == ALB_OK) status = store(r, node, outputs);
   for (uint32_t i = 0; i < node->output_count; i++) alb_onnx_tensor_free(&outputs[i]);
   free(outputs);

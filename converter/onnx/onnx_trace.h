@@ -19,6 +19,8 @@ typedef struct alb_onnx_feed {
 
 typedef struct alb_onnx_trace_options {
   const bool *wanted; /* [values] what is kept; NULL: all that recognition needs */
+  uint64_t bytes;     /* of all values together; 0: any number */
+  uint64_t work;      /* elements read, written and multiplied, nearly; 0: any number */
   bool unquantised;   /* a DequantizeLinear of a QuantizeLinear passes dynamic numbers through unrounded */
 } alb_onnx_trace_options;
 
@@ -32,13 +34,14 @@ typedef struct alb_onnx_trace {
   uint32_t *left;  /* uses that are still to come */
   float **numbers; /* as f32, made when asked for */
   uint32_t values; /* length of the arrays */
-  alb_arena arena; /* keys of classes */
+  uint64_t bytes, work; /* used up so far */
+  alb_arena arena;      /* keys of classes */
   alb_strmap classes;
   ALB_VEC(uint32_t) firsts; /* by index in classes */
 } alb_onnx_trace;
 
 /* Runs the main graph. Errors: of the operators, each with the node's name; ALB_UNSUPPORTED for an operator that is
- * not known; ALB_MISSING for an input that is not fed. */
+ * not known; ALB_MISSING for an input that is not fed; ALB_LIMIT for the options' bounds. */
 alb_status alb_onnx_trace_run(alb_diag *diag, const alb_onnx_model *model, const alb_onnx_feed *feeds, size_t count,
                               const alb_onnx_trace_options *options, alb_onnx_trace *trace);
 void alb_onnx_trace_free(alb_onnx_trace *trace);
