@@ -116,6 +116,7 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
           c->dtype, c->blobs, cli->compress && !cli->dry_run ? ", deflated" : "");
   print_sharing(c);
   print_fidelity(c);
+  if (loaded->note) fprintf(stderr, "  note      %s\n", loaded->note);
   if (cli->verbose) print_changes(&c->fold);
   print_unused(&loaded->binding);
 }
@@ -178,6 +179,8 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   alb_json_key(&json, "moved");
   alb_json_double(&json, total_moved(&c->fold), 6);
   json_changes(&json, &c->fold);
+  alb_json_key(&json, "note");
+  alb_json_text(&json, alb_str_of(loaded->note ? loaded->note : ""));
   alb_json_key(&json, "unused");
   alb_json_open(&json, '[');
   for (size_t i = 0; i < loaded->binding.unused_count; i++) alb_json_text(&json, loaded->binding.unused[i]);

@@ -31,6 +31,22 @@ static alb_status load_weights(alb_diag *diag, alb_loaded *out) {
   return alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding);
 }
 
+/* Named constants of floats that no weight is made of, and that are more than numbers of formulas. */
+static alb_status list_unused(alb_diag *diag, alb_loaded *out, const bool *used) {
+  const alb_onnx_model *model = out->source.onnx;
+  alb_str *names = ALB_NEW_ARRAY(&out->arena, alb_str, model->values.count);
+  if (!names) return alb_fail_memory(diag, model->values.count * sizeof *names, "names");
+  out->binding = (alb_binding){.unused = names};
+  for (uint32_t v = 0; v < model->values.count; v++) {
+    const uint32_t c = model->values.items[v].constant;
+    if (c == ALB_ONNX_NONE || used[c] || model->values.items[v].name.n == 0) continue;
+    const alb_onnx_tensor *t = &model->constants.items[c];
+    if (alb_onnx_type_is_float(t->type) && t->count > 1)
+      names[out->binding.unused_count++] = model->values.items[v].name;
+  }
+  return ALB_OK;
+}
+
 /* An ONNX graph says by itself what it computes; config.json only adds what a graph can't say. */
 static alb_status load_graph(alb_diag *diag, alb_loaded *out) {
   alb_onnx_imported imported;
@@ -39,7 +55,8 @@ static alb_status load_graph(alb_diag *diag, alb_loaded *out) {
   const json_t *pad = json_object_get(out->source.config, "pad_token_id");
   const json_int_t id = json_integer_value(pad);
   if (id > 0 && id < out->spec.config.vocab) out->spec.config.pad_id = (uint32_t)id;
-  return ALB_OK;
+  if (imported.dequantised) out->note = "the graph has integers for weights: dequantised to f32";
+  return list_unused(diag, out, imported.used);
 }
 
 /* A pooled output of an ONNX graph counts where no file says how sentences are pooled. */

@@ -105,6 +105,6 @@ alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_fil
     reader = find_reader(head, ALB_PROBE_MAYBE);
   }
   if (reader) return reader->read(diag, source, file);
-  if (head.n >= SMALLEST) return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors)");
+  if (head.n >= SMALLEST) return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, ONNX)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

@@ -107,7 +107,7 @@ static alb_status read_folder(alb_diag *diag, alb_source *source) {
     if (alb_path_exists(path)) return read_file(diag, source, weight_files[i]);
   }
   return alb_fail(diag, ALB_IO,
-                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json)");
+                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, model.onnx)");
 }
 
 /* Splits a file's path into folder and name. */

@@ -106,11 +106,12 @@ static void try_eps(const alb_onnx_region *region, attempt *a, const alb_onnx_no
   }
 }
 
-/* Vector i of a region, counted from 1; 0: none. */
+/* Vector i of a region; none behind the last, so that of equal guesses the one with a vector stays. */
 static alb_status vector_at(const alb_onnx_region *region, size_t i, alb_onnx_part *part, const float **numbers) {
-  *part = i ? region->vectors[i - 1] : alb_onnx_no_part;
+  const bool none = i >= region->vector_count;
+  *part = none ? alb_onnx_no_part : region->vectors[i];
   *numbers = NULL;
-  return i ? alb_match_vector(region->m, part, numbers) : ALB_OK;
+  return none ? ALB_OK : alb_match_vector(region->m, part, numbers);
 }
 
 /* Every assignment of the region's vectors to gamma and beta, for one bias. */
@@ -170,15 +171,24 @@ static alb_status try_target(const alb_onnx_region *region, const float *base, s
   if (best->error <= region->m->tolerance) return ALB_OK;
   for (size_t i = 0; i <= region->vector_count; i++) {
     alb_onnx_norm guess = {.y = y}, local = {.y = y, .error = INFINITY};
-    ALB_TRY(vector_at(region, i, &guess.bias, &a.bias));
+    ALB_TRY(vector_at(region, i ? i - 1 : region->vector_count, &guess.bias, &a.bias));
     ALB_TRY(try_vectors(region, &a, &guess, &local));
     if (local.error < best->error / (i ? 4 : 1)) *best = local;
   }
   return ALB_OK;
 }
 
-/* One walk: the first value that fits and that a product takes. anywhere: the last one of all that fit, for a norm
- * that no product follows; what is computed on the way to it may fit as well, as a norm without gamma and beta. */
+/* The class of a value that may be a norm of [rows][width]; ALB_ONNX_NONE: it can't be. */
+static uint32_t candidate(const alb_onnx_match *m, uint32_t value, size_t count, bool anywhere) {
+  if (value == ALB_ONNX_NONE || !m->trace->dynamic[value] || alb_match_count(m, value) != count) return ALB_ONNX_NONE;
+  if (!alb_onnx_type_is_float(m->trace->tensors[value].type)) return ALB_ONNX_NONE;
+  const uint32_t y = m->trace->same[value];
+  return anywhere || m->feeds_product[y] ? y : ALB_ONNX_NONE;
+}
+
+/* One walk: the first class that fits and that a product takes, with all vectors that stand before its last value (a
+ * gamma of ones changes nothing). anywhere: the last class of all that fit, for a norm that no product follows; what
+ * is computed on the way to it may fit as well, as a norm without gamma and beta. */
 static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base, size_t rows, size_t width,
                             bool anywhere, alb_onnx_norm *out, bool *found) {
   alb_onnx_region region;
@@ -190,18 +200,15 @@ static alb_status walk_norm(alb_onnx_match *m, uint32_t start, const float *base
     if (m->product_of[node] != ALB_ONNX_NONE) continue;
     const alb_onnx_node *n = alb_match_node(m, node);
     for (uint32_t i = 0; i < n->output_count; i++) {
-      const uint32_t v = n->outputs[i];
-      if (v == ALB_ONNX_NONE || !m->trace->dynamic[v] || alb_match_count(m, v) != rows * width) continue;
-      const uint32_t y = m->trace->same[v];
+      const uint32_t y = candidate(m, n->outputs[i], rows * width, anywhere);
       alb_onnx_norm best;
-      if (!alb_onnx_type_is_float(m->trace->tensors[v].type)) continue;
-      if (!anywhere && !m->feeds_product[y]) continue;
+      if (y == ALB_ONNX_NONE) continue;
+      if (*found && !anywhere && y != out->y) return ALB_OK;
       tried++;
       ALB_TRY(try_target(&region, base, rows, y, &best));
       if (best.error > m->tolerance) continue;
       *out = best;
       *found = true;
-      if (!anywhere) return ALB_OK;
     }
   }
   return ALB_OK;
@@ -262,15 +269,15 @@ typedef struct found_activation {
 
 static alb_status try_activations(const alb_onnx_region *region, const alb_onnx_matrix *x, uint32_t y,
                                   alb_activation only, found_activation *best) {
-  const float *target, *vector = NULL;
+  const float *target, *vector;
   ALB_TRY(alb_onnx_trace_f32(region->m->diag, region->m->trace, y, &target));
   for (size_t i = 0; i <= region->vector_count; i++) {
-    if (i > 0) ALB_TRY(alb_match_vector(region->m, &region->vectors[i - 1], &vector));
+    alb_onnx_part bias;
+    ALB_TRY(vector_at(region, i, &bias, &vector));
     for (alb_activation a = ALB_ACT_NONE + 1; a < ALB_ACT_COUNT; a++) {
       if (only != ALB_ACT_NONE && a != only) continue;
       const double error = bias_error(x, vector, target, a);
-      if (!(error < best->error)) continue;
-      *best = (found_activation){error, a, i > 0 ? region->vectors[i - 1] : alb_onnx_no_part};
+      if (error < best->error) *best = (found_activation){error, a, bias};
     }
   }
   return ALB_OK;

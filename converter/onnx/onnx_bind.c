@@ -198,8 +198,9 @@ static alb_status tie_decoder(const binder *b) {
 }
 
 alb_status alb_onnx_bind(alb_onnx_match *m, alb_arena *arena, alb_tensors *tensors, alb_span file, alb_model_spec *spec,
-                         size_t *computed) {
-  binder b = {.m = m, .arena = arena, .spec = spec, .parameters = {.m = m, .tensors = tensors, .file = file}};
+                         bool *used, size_t *computed) {
+  binder b = {
+      .m = m, .arena = arena, .spec = spec, .parameters = {.m = m, .tensors = tensors, .file = file, .used = used}};
   spec->tensors = tensors;
   tensors->mapped = true;
   ALB_TRY(set_config(&b));

@@ -35,10 +35,15 @@ static bool quantises(const alb_onnx_node *node) {
   }
 }
 
-static bool any_quantises(const alb_onnx_model *model) {
+static bool dequantises(const alb_onnx_node *node) {
+  return quantises(node) || node->op == ALB_ONNX_OP_DequantizeLinear || node->op == ALB_ONNX_OP_ms_DequantizeLinear ||
+         node->op == ALB_ONNX_OP_ms_MatMulNBits;
+}
+
+static bool any_node(const alb_onnx_model *model, bool (*is)(const alb_onnx_node *)) {
   const alb_onnx_graph *graph = &model->graphs.items[0];
   for (size_t i = 0; i < graph->nodes.count; i++) {
-    if (quantises(&graph->nodes.items[i])) return true;
+    if (is(&graph->nodes.items[i])) return true;
   }
   return false;
 }
@@ -103,11 +108,13 @@ static alb_status prove(import *im, const alb_model_spec *spec, alb_onnx_importe
 alb_status alb_onnx_import(alb_diag *diag, alb_arena *arena, const alb_onnx_model *model, alb_span file,
                            alb_tensors *tensors, alb_model_spec *spec, alb_onnx_imported *out) {
 import im = {.diag = diag, .model = model };
-  *out = (alb_onnx_imported){.quantised = any_quantises(model)};
-  alb_status status = alb_onnx_inputs_find(diag, model, &im.inputs);
+  *out = (alb_onnx_imported){.quantised = any_node(model, quantises), .dequantised = any_node(model, dequantises)};
+  out->used = ALB_NEW_ARRAY(arena, bool, model->constants.count + 1);
+  alb_status status = out->used ? ALB_OK : alb_fail_memory(diag, 0, "names");
+  if (status == ALB_OK) status = alb_onnx_inputs_find(diag, model, &im.inputs);
   if (status == ALB_OK) status = run(&im);
   if (status == ALB_OK) status = alb_match_encoder(&im.match);
-  if (status == ALB_OK) status = alb_onnx_bind(&im.match, arena, tensors, file, spec, &out->computed);
+  if (status == ALB_OK) status = alb_onnx_bind(&im.match, arena, tensors, file, spec, out->used, &out->computed);
   if (status == ALB_OK) status = prove(&im, spec, out);
   alb_match_free(&im.match);
   alb_vec_free(&im.encoder.layers);

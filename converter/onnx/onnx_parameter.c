@@ -56,6 +56,21 @@ static origin trace_back(const alb_onnx_parameters *p, const alb_onnx_part *part
   return (origin){ALB_ONNX_NONE, false};
 }
 
+/* Marks the constants that a value is computed from, as far as a short stack reaches. */
+static void mark_used(const alb_onnx_parameters *p, uint32_t value) {
+  uint32_t stack[MAX_STEPS];
+  size_t depth = 0, steps = 0;
+  if (value != ALB_ONNX_NONE) stack[depth++] = value;
+  while (depth && steps++ < 16 * MAX_STEPS) {
+    const uint32_t v = stack[--depth], constant = p->m->model->values.items[v].constant;
+    const alb_onnx_node *node = alb_onnx_producer(p->m->model, v);
+    if (constant != ALB_ONNX_NONE) p->used[constant] = true;
+    for (uint32_t i = 0; node && i < node->input_count && depth < MAX_STEPS; i++) {
+      if (node->inputs[i] != ALB_ONNX_NONE) stack[depth++] = node->inputs[i];
+    }
+  }
+}
+
 /* ---- blobs ---- */
 
 static bool is_mapped(const alb_onnx_parameters *p, alb_span bytes) {
@@ -241,6 +256,9 @@ alb_status alb_onnx_parameter(alb_onnx_parameters *p, alb_str name, const alb_on
   uint32_t blob;
   if (!p->checked) p->checked = calloc(p->m->model->constants.count + 1, sizeof *p->checked);
   if (!p->checked) return no_memory(p);
+  mark_used(p, part->value);
+  mark_used(p, part->scale);
+  mark_used(p, part->zero);
   if (layout == ALB_ONNX_VECTOR || part->value == ALB_ONNX_NONE) {
     ALB_TRY(vector_blob(p, name, part, layout == ALB_ONNX_VECTOR ? columns : rows * columns, ones ? 1 : 0, &blob));
   } else {

@@ -5,11 +5,12 @@
 #include "converter/onnx/match.h"
 #include "graph/tensors.h"
 
-/* Makes tensors of parts; start with zeros and the first three fields. alb_onnx_parameters_free at the end. */
+/* Makes tensors of parts; start with zeros and the first four fields. alb_onnx_parameters_free at the end. */
 typedef struct alb_onnx_parameters {
   alb_onnx_match *m;
   alb_tensors *tensors;
   alb_span file;   /* bytes that are mapped: pages of these may be given back, of no others */
+  bool *used;      /* [constants] set for those that a weight is made of */
   bool *checked;   /* [constants] looked through for NaN and infinity */
   size_t computed; /* tensors whose bytes had to be made */
 } alb_onnx_parameters;
