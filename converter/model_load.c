@@ -31,6 +31,14 @@ static alb_status load_weights(alb_diag *diag, alb_loaded *out) {
   return alb_bind_roles(diag, &out->arena, &out->source, &out->config, &out->tensors, &out->spec, &out->binding);
 }
 
+/* Is it one number everywhere? Such vectors (biases of 0, gammas of 1) can be told from one another by nobody. */
+static bool is_uniform(const alb_onnx_tensor *t) {
+  for (size_t i = 1; i < t->count; i++) {
+    if (alb_onnx_get_f64(t, i) != alb_onnx_get_f64(t, 0)) return false;
+  }
+  return true;
+}
+
 /* Named constants of floats that no weight is made of, and that are more than numbers of formulas. */
 static alb_status list_unused(alb_diag *diag, alb_loaded *out, const bool *used) {
   const alb_onnx_model *model = out->source.onnx;
@@ -41,7 +49,7 @@ static alb_status list_unused(alb_diag *diag, alb_loaded *out, const bool *used)
     const uint32_t c = model->values.items[v].constant;
     if (c == ALB_ONNX_NONE || used[c] || model->values.items[v].name.n == 0) continue;
     const alb_onnx_tensor *t = &model->constants.items[c];
-    if (alb_onnx_type_is_float(t->type) && t->count > 1)
+    if (alb_onnx_type_is_float(t->type) && !is_uniform(t))
       names[out->binding.unused_count++] = model->values.items[v].name;
   }
   return ALB_OK;

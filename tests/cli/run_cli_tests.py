@@ -4,7 +4,7 @@
     run_cli_tests.py BUILD_DIR [FILE.cases ...] [--only TEXT] [--verbose]
 
 A case is a block of lines; blocks are separated by blank lines; # starts a comment line. Each case runs in an empty
-folder of its own, with the programs on PATH, $EXAMPLE (examples/albert-reactions), $TINY (tests/e2e/models) and
+folder of its own, with the programs on PATH, $EXAMPLE (examples/albert-reactions), $TINY (tests/e2e/models), $ONNX (tests/onnx/exports) and
 $ROOT set, and standard input empty.
 
     case: what is shown              the name
@@ -126,7 +126,8 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="name the cases that are ok, too")
     options = parser.parse_args()
     environment = dict(os.environ, PATH=f"{options.build.resolve()}:{os.environ['PATH']}", ROOT=str(ROOT), LC_ALL="C.UTF-8",
-                       EXAMPLE=str(ROOT / "examples" / "albert-reactions"), TINY=str(HERE.parent / "e2e" / "models"))
+                       EXAMPLE=str(ROOT / "examples" / "albert-reactions"), TINY=str(HERE.parent / "e2e" / "models"),
+                       ONNX=str(HERE.parent / "onnx" / "exports"))
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     for path in options.files or sorted(HERE.glob("*.cases")):
         for case in parse(path):
