@@ -19,8 +19,8 @@ alb_status alb_onnx_eval_node(alb_diag *diag, const alb_onnx_model *model, const
                               const alb_onnx_tensor *const *inputs, const alb_onnx_limits *limits,
                               alb_onnx_tensor *outputs);
 
-/* Runs the main graph: inputs and outputs in its order, all owned by the caller. Outputs own their bytes. Values are
- * freed after their last use. */
+/* Runs the main graph of a model that is in order (alb_onnx_settle): inputs and outputs in its order, all owned by the
+ * caller. Outputs own their bytes. Values are freed after their last use. */
 alb_status alb_onnx_run(alb_diag *diag, const alb_onnx_model *model, const alb_onnx_tensor *inputs,
                         const alb_onnx_limits *limits, alb_onnx_tensor *outputs);
 

@@ -74,6 +74,13 @@ static alb_status add_function_opset(alb_onnx_reading *r, alb_span bytes, alb_on
   return alb_vec_push(&function->opsets, opset) ? ALB_OK : alb_fail_memory(r->diag, sizeof opset, "an opset");
 }
 
+static alb_status add_default(alb_onnx_reading *r, alb_span bytes, alb_onnx_function *function) {
+  if (function->defaults.count == ALB_ONNX_MAX_ATTRIBUTES) {
+    return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d attributes", ALB_ONNX_MAX_ATTRIBUTES);
+  }
+  return alb_vec_push(&function->defaults, bytes) ? ALB_OK : alb_fail_memory(r->diag, sizeof bytes, "a function");
+}
+
 /* Only what a call must know to find the function. */
 static alb_status add_function(alb_onnx_reading *r, alb_span bytes) {
   if (r->functions.count == ALB_ONNX_MAX_FUNCTIONS) {
@@ -92,6 +99,7 @@ static alb_status add_function(alb_onnx_reading *r, alb_span bytes) {
     if (f.number == 10) function->domain = alb_wire_text(&f);
     if (f.number == 13) function->overload = alb_wire_text(&f);
     if (f.number == 9) ALB_TRY(add_function_opset(r, f.bytes, function));
+    if (f.number == 11) ALB_TRY(add_default(r, f.bytes, function));
   }
   if (alb_str_is(function->domain, "ai.onnx")) function->domain.n = 0;
   for (size_t i = 0; i + 1 < r->functions.count; i++) {
@@ -139,7 +147,10 @@ static alb_status read_model(alb_onnx_reading *r, alb_span bytes) {
 alb_status alb_onnx_read(alb_diag *diag, alb_span bytes, const char *folder, alb_onnx_model *out) {
   alb_onnx_reading r = {.diag = diag, .file = bytes.p, .folder = folder, .model = out};
   const alb_status status = read_model(&r, bytes);
-  for (size_t i = 0; i < r.functions.count; i++) alb_vec_free(&r.functions.items[i].opsets);
+  for (size_t i = 0; i < r.functions.count; i++) {
+    alb_vec_free(&r.functions.items[i].opsets);
+    alb_vec_free(&r.functions.items[i].defaults);
+  }
   alb_vec_free(&r.functions);
   alb_strmap_free(&r.external);
   alb_vec_free(&r.ranges);

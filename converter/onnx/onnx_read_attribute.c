@@ -7,7 +7,6 @@ ALB_WIRE_MESSAGE(
     attribute_message, "AttributeProto", [NAME] = ALB_WIRE_TEXT, [F] = ALB_WIRE_FIXED32, [I] = ALB_WIRE_VARINT,
     [S] = ALB_WIRE_BYTES, [T] = ALB_WIRE_BYTES, [G] = ALB_WIRE_BYTES, [FLOATS] = ALB_WIRE_FIXED32S,
     [INTS] = ALB_WIRE_VARINTS, [STRINGS] = ALB_WIRE_BYTES, [TYPE] = ALB_WIRE_VARINT, [REF] = ALB_WIRE_TEXT);
-ALB_WIRE_MESSAGE(defaults_message, "FunctionProto", [11] = ALB_WIRE_BYTES);
 
 /* The fields of a message, before its kind is known. */
 typedef struct fields {
@@ -160,19 +159,16 @@ static alb_status take_value(alb_onnx_reading *r, alb_onnx_scope *scope, const f
 /* The default of a function's attribute; *present stays false when there is none. */
 static alb_status find_default(alb_onnx_reading *r, alb_onnx_scope *scope, alb_str ref, alb_onnx_attribute *out,
                                bool *present) {
-  alb_wire wire = {r->diag, r->file, scope->function->bytes};
-  alb_wire_field f;
-  for (bool more;;) {
+  for (size_t i = 0; i < scope->function->defaults.count; i++) {
     fields a;
-    ALB_TRY(alb_wire_next(&wire, &defaults_message, &f, &more));
-    if (!more) return ALB_OK;
-    ALB_TRY(scan(r, f.bytes, &a));
+    ALB_TRY(scan(r, scope->function->defaults.items[i], &a));
     if (!alb_str_equal(a.name, ref)) continue;
     if (a.ref.n) return wrong(r, &a, ALB_MALFORMED, "a default refers to another attribute");
     out->kind = kind_of(&a);
     *present = true;
     return take_value(r, scope, &a, out);
   }
+  return ALB_OK;
 }
 
 static alb_status take_reference(alb_onnx_reading *r, alb_onnx_scope *scope, const fields *a, alb_onnx_attribute *out,

@@ -15,7 +15,7 @@ ALB_WIRE_MESSAGE(dim_message, "TensorShapeProto.Dimension", [1] = ALB_WIRE_VARIN
 
 static const uint8_t function_kinds[] = {
     [1] = ALB_WIRE_TEXT,        [F_INPUT] = ALB_WIRE_TEXT, [F_OUTPUT] = ALB_WIRE_TEXT, [F_NODE] = ALB_WIRE_BYTES,
-    [F_OPSET] = ALB_WIRE_BYTES, [10] = ALB_WIRE_TEXT,      [11] = ALB_WIRE_SKIP,       [13] = ALB_WIRE_TEXT};
+    [F_OPSET] = ALB_WIRE_BYTES, [10] = ALB_WIRE_TEXT,      [11] = ALB_WIRE_BYTES,      [13] = ALB_WIRE_TEXT};
 const alb_wire_message alb_onnx_function_message = {"FunctionProto", sizeof function_kinds, function_kinds};
 
 /* ---- declared types ---- */

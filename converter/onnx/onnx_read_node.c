@@ -32,6 +32,9 @@ alb_status alb_onnx_define(alb_onnx_reading *r, alb_onnx_scope *scope, alb_str n
     there->open = false;
     return ALB_OK;
   }
+  if (r->model->values.count >= ALB_ONNX_MAX_VALUES) {
+    return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d values", ALB_ONNX_MAX_VALUES);
+  }
   *value = alb_onnx_add_value(r->model, name, scope->graph);
   if (*value == ALB_ONNX_NONE || !alb_vec_push(&scope->bindings, (alb_onnx_binding){.value = *value})) {
     return alb_fail_memory(r->diag, sizeof(alb_onnx_value), "a value");
@@ -103,6 +106,9 @@ static alb_status scan_node(alb_onnx_reading *r, alb_span bytes, alb_onnx_node *
   }
   if (alb_str_is(node->domain, "ai.onnx")) node->domain.n = 0;
   if (node->type.n == 0) return alb_fail(r->diag, ALB_MISSING, "onnx: a node has no operator");
+  if (node->attribute_count > ALB_ONNX_MAX_ATTRIBUTES) {
+    return alb_fail(r->diag, ALB_LIMIT, "onnx: more than %d attributes", ALB_ONNX_MAX_ATTRIBUTES);
+  }
   return ALB_OK;
 }
 

@@ -8,9 +8,11 @@
 
 enum {
   ALB_ONNX_MAX_NODES = 1 << 18, /* of all graphs together, with functions inlined */
+  ALB_ONNX_MAX_VALUES = 1 << 19,
   ALB_ONNX_MAX_FUNCTIONS = 1024,
-  ALB_ONNX_MAX_DEPTH = 16, /* of subgraphs and of calls of functions, together */
-  ALB_ONNX_MIN_OPSET = 1,  /* tests of old operators; encoders begin at 7 */
+  ALB_ONNX_MAX_ATTRIBUTES = 256, /* of a node; defaults of a function */
+  ALB_ONNX_MAX_DEPTH = 16,       /* of subgraphs and of calls of functions, together */
+  ALB_ONNX_MIN_OPSET = 1,        /* tests of old operators; encoders begin at 7 */
   ALB_ONNX_MAX_OPSET = 24
 };
 
@@ -19,6 +21,7 @@ typedef struct alb_onnx_function {
   alb_str domain, name, overload;
   alb_span bytes;
   ALB_VEC(alb_onnx_opset) opsets;
+  ALB_VEC(alb_span) defaults; /* AttributeProto each */
 } alb_onnx_function;
 
 /* Bytes of an external file that a tensor has. */

@@ -83,6 +83,15 @@ def counts(c):  # O06
     one(c, "empty-nodes", "LIMIT", "more than", model(b"\x0a\0" * 2000000))
     one(c, "many-nodes", "LIMIT", "more than", model(data(1, data(4, "A")) * 400000))
     one(c, "many-inputs", "OK", "", model(graph([node("Max", [""] * 100000, [])])))
+    one(
+        c,
+        "many-values",
+        "LIMIT",
+        "more than 524288 values",
+        model(data(1, data(4, "A") + b"".join(data(2, f"v{i}") for i in range(600000)))),
+    )
+    many = b"".join(data(5, attribute(f"a{i}", i)) for i in range(257))
+    one(c, "many-attributes", "LIMIT", "more than 256 attributes", model(graph([node("Neg", [], [], many)])))
     same = data(5, tensor("a", [0], b""))
     one(c, "same-initializer", "DUPLICATE", '"a" is defined twice', model(same * 100000))
     one(c, "many-dims", "LIMIT", "rank is above", model(graph([], [num(1, 1) * 1000000 + num(2, 1) + data(8, "a")])))
@@ -341,6 +350,34 @@ def functions(c):
                 leaf,
             ],
         ),
+    )
+    scaled = [
+        data(4, "LeakyRelu") + data(1, "x") + data(2, "y") + data(5, data(1, "alpha") + data(21, "a") + num(20, 1))
+    ]
+    softmax = node("Softmax", ["x"], ["y"], data(5, data(1, "axis") + data(21, "a") + num(20, 2)))
+    default = data(11, attribute("a", 5))
+    one(
+        c,
+        "function-default",
+        "ARGUMENT",
+        "axis 5",
+        model(call, functions=[function("F0", ["x"], ["y"], [softmax]) + default]),
+    )
+    ok(c, "function-no-default", model(call, functions=[function("F0", ["x"], ["y"], [softmax])]))
+    one(
+        c,
+        "function-operator",
+        "UNSUPPORTED",
+        "LeakyRelu",
+        model(call, functions=[function("F0", ["x"], ["y"], scaled)]),
+    )
+    many = b"".join(data(11, attribute(f"a{i}", i)) for i in range(257))
+    one(
+        c,
+        "function-defaults",
+        "LIMIT",
+        "more than 256",
+        model(call, functions=[function("F0", ["x"], ["y"], [softmax]) + many]),
     )
     one(c, "function-open", "MISSING", "makes its output", model(call, functions=[function("F0", ["x"], ["y"], [])]))
     one(c, "function-twice", "DUPLICATE", "defined twice", model(call, functions=[leaf, leaf]))

@@ -2,7 +2,7 @@
 # tools/fetch_node_tests.sh has brought them.
 add_executable(run_node_tests onnx/run_node_tests.c)
 target_link_libraries(run_node_tests PRIVATE alb_converter)
-add_test(NAME onnx_nodes COMMAND run_node_tests tests/onnx/node tests/onnx/ms WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+add_test(NAME onnx_nodes COMMAND run_node_tests tests/onnx/node tests/onnx/ort WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 alb_script_test(onnx_nodes_all sh tests/onnx/run_all.sh $<TARGET_FILE:run_node_tests> models/onnx-node-tests)
 
 # Exports of many tools: recognised and equal to what ONNX Runtime gave, or refused.

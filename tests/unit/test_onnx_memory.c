@@ -35,8 +35,8 @@ void *__wrap_realloc(void *p, size_t n) {
 enum { MAX_TENSORS = 9 };
 
 static const char *const tests_of[] = {
-    "ms/test_ms_attention_mask",   "ms/test_ms_multi_head_attention_bias", "ms/test_ms_skip_layer_norm_bias",
-    "ms/test_ms_embed_layer_norm", "ms/test_ms_dynamic_quantize_matmul",   "ms/test_ms_matmul_nbits",
+    "ort/test_ms_attention_mask",   "ort/test_ms_multi_head_attention_bias", "ort/test_ms_skip_layer_norm_bias",
+    "ort/test_ms_embed_layer_norm", "ort/test_ms_dynamic_quantize_matmul",   "ort/test_ms_matmul_nbits",
 };
 
 static alb_status map(const char *folder, const char *name, alb_file *file) {
@@ -81,7 +81,8 @@ static void test_refusals(void **state) {
       fail_at = at;
       status = read_and_run(&diag, tests_of[i]);
       fail_at = 0;
-      if (status != ALB_OK && status != ALB_MEMORY) fail_msg("%s, allocation %ld: %s", tests_of[i], at, alb_status_name(status));
+      if (status != ALB_OK && status != ALB_MEMORY)
+        fail_msg("%s, allocation %ld: %s", tests_of[i], at, alb_status_name(status));
       alb_diag_free(&diag);
     }
     assert_true(at > 10);

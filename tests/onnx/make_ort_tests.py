@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""make_ms_tests.py OUT: node tests of com.microsoft operators in the form of the ONNX project; expected values are ONNX
-Runtime's. Needs onnx 1.16.2, onnxruntime 1.32 and numpy; what it wrote lies in tests/onnx/ms."""
+"""make_ort_tests.py OUT: node tests of com.microsoft operators, and of old forms of standard ones, as the ONNX project has them;
+expected values are ONNX Runtime's. Needs onnx 1.16.2, onnxruntime 1.32 and numpy; what it wrote lies in tests/onnx/ort.
+"""
 
 import sys
 from pathlib import Path
@@ -164,6 +165,38 @@ def main(out):
     make(
         out, "layer_norm_before_17", "LayerNormalization", [x, floats(h), floats(h)], domain="", opset=12, epsilon=1e-5
     )
+    old_forms(out)
+
+
+def old_forms(out):
+    """Attributes that became inputs, axes that became single: what exporters before opset 13 wrote."""
+
+    def old(name, op, inputs, opset, outputs=1, **attributes):
+        make(out, f"old_{name}", op, inputs, outputs, domain="", opset=opset, **attributes)
+
+    x = floats(2, 3, 4)
+    for axis in (0, 1, 2, -1):
+        old(f"softmax_{axis}".replace("-", "minus_"), "Softmax", [x], 11, axis=axis)
+    old("softmax", "Softmax", [x], 11)
+    old("log_softmax", "LogSoftmax", [x], 11, axis=1)
+    old("slice", "Slice", [x], 9, starts=[0, 1], ends=[2, -1], axes=[0, 2])
+    old("slice_no_axes", "Slice", [x], 9, starts=[1], ends=[1000])
+    old("split", "Split", [x], 11, 2, axis=2, split=[1, 3])
+    old("split_equal", "Split", [x], 11, 2, axis=2)
+    old("squeeze", "Squeeze", [floats(1, 3, 1)], 11, axes=[0])
+    old("unsqueeze", "Unsqueeze", [x], 11, axes=[0, 4])
+    old("reduce_sum", "ReduceSum", [x], 11, axes=[1], keepdims=0)
+    old("reduce_mean", "ReduceMean", [x], 17, axes=[-1])
+    old("reduce_max", "ReduceMax", [x], 11)
+    old("clip", "Clip", [x], 10, min=-0.5, max=0.5)
+    old("clip_low", "Clip", [x], 10, min=0.0)
+    old("dropout", "Dropout", [x], 10, ratio=0.5)
+    old("dropout_7", "Dropout", [x], 7, ratio=0.5)
+    old("gemm", "Gemm", [floats(3, 4), floats(5, 4), floats(5)], 9, transB=1, alpha=0.5, beta=2.0)
+    old("flatten", "Flatten", [x], 9, axis=2)
+    old("add_7", "Add", [x, floats(4)], 7)
+    old("cast", "Cast", [x], 9, to=TensorProto.INT64)
+    old("onehot", "OneHot", [np.array([0, -1, 2], np.int64), np.array(3, np.int64), np.array([0, 1], np.float32)], 9)
 
 
 if __name__ == "__main__":
