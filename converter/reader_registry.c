@@ -45,7 +45,7 @@ static const struct {
     {MAGIC("\x28\xb5\x2f\xfd"), ALB_UNSUPPORTED, "looks like zstd: decompress it first"},
     {MAGIC("7z\xbc\xaf\x27\x1c"), ALB_UNSUPPORTED, "looks like 7z: unpack it first"},
     {MAGIC("\x93NUMPY"), ALB_UNSUPPORTED, "looks like a NumPy array: not supported"},
-    {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like ONNX or another protobuf: not supported yet"},
+    {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like a protobuf that is no ONNX model: not supported"},
     {MAGIC("\x80"), ALB_UNSUPPORTED, "looks like a Python pickle: not supported yet"},
 #undef MAGIC
 #undef TEXT

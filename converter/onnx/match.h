@@ -64,6 +64,8 @@ typedef struct alb_onnx_encoder {
   bool token_classes;
   alb_pooling pooling; /* of an output that is one vector; ALB_POOL_NONE */
   bool normalize;
+  uint32_t pooled_value;                                          /* of the output that pooling and normalize explain */
+  uint32_t span_columns[2];                                       /* outputs that are the starts and the ends alone */
   uint32_t hidden_value;                                          /* that holds the last hidden state */
   uint32_t pooler_value, classifier_value, span_value, mlm_value; /* what heads give, before any cut */
 } alb_onnx_encoder;

@@ -65,6 +65,7 @@ static void forget(alb_onnx_encoder *out) {
                                   &out->classifier_b, &out->span_w,        &out->span_b,       &out->mlm_dense_w,
                                   &out->mlm_dense_b,  &out->mlm_decoder_w, &out->mlm_decoder_b};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) *parts[i] = alb_onnx_no_part;
+  out->pooled_value = out->span_columns[0] = out->span_columns[1] = ALB_ONNX_NONE;
   out->hidden_value = out->pooler_value = out->classifier_value = out->span_value = out->mlm_value = ALB_ONNX_NONE;
 }
 

@@ -166,6 +166,7 @@ static alb_status match_pooled_output(alb_onnx_match *m, uint32_t x, uint32_t ou
   for (size_t i = 0; i < 8 && m->out->pooling == ALB_POOL_NONE; i++) {
     if (!explains(m, poolings[i / 2], i % 2, hidden, made, numbers)) continue;
     m->out->pooling = poolings[i / 2];
+    m->out->pooled_value = output;
     m->out->normalize = i % 2;
   }
   return ALB_OK;
@@ -183,6 +184,41 @@ static alb_status match_poolings(alb_onnx_match *m, uint32_t x) {
   }
   free(made);
   return status;
+}
+
+/* ---- what the proof looks at: outputs of the graph, where there are such ---- */
+
+static void prefer_output(const alb_onnx_match *m, uint32_t *value) {
+  const alb_onnx_graph *graph = &m->model->graphs.items[0];
+  for (uint32_t i = 0; i < graph->output_count && *value != ALB_ONNX_NONE; i++) {
+    if (m->trace->same[graph->outputs[i]] != *value) continue;
+    *value = graph->outputs[i];
+    return;
+  }
+}
+
+/* Outputs that hold one column of the starts and ends. */
+static alb_status find_columns(alb_onnx_match *m) {
+  const alb_onnx_graph *graph = &m->model->graphs.items[0];
+  const float *both, *one;
+  if (m->out->span_value == ALB_ONNX_NONE) return ALB_OK;
+  ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, m->out->span_value, &both));
+  for (uint32_t i = 0; i < 2 * graph->output_count; i++) {
+    const uint32_t v = graph->outputs[i / 2], column = i % 2;
+    bool equal = alb_match_count(m, v) == m->tokens && alb_onnx_type_is_float(m->trace->tensors[v].type);
+    if (equal) ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, v, &one));
+    for (size_t t = 0; equal && t < m->tokens; t++) equal = one[t] == both[2 * t + column];
+    if (equal) m->out->span_columns[column] = v;
+  }
+  return ALB_OK;
+}
+
+static alb_status choose_proven(alb_onnx_match *m) {
+  uint32_t *const values[] = {&m->out->hidden_value, &m->out->pooler_value, &m->out->classifier_value,
+                              &m->out->span_value, &m->out->mlm_value};
+  ALB_TRY(find_columns(m));
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) prefer_output(m, values[i]);
+  return ALB_OK;
 }
 
 /* What was not understood must not be left out in silence. */
@@ -205,5 +241,6 @@ alb_status alb_match_heads(alb_onnx_match *m, uint32_t x) {
   ALB_TRY(match_on_tokens(m, x));
   ALB_TRY(match_on_text(m, alb_onnx_trace_find(m->trace, hidden, m->out->hidden)));
   ALB_TRY(match_poolings(m, x));
-  return refuse_others(m);
+  ALB_TRY(refuse_others(m));
+  return choose_proven(m);
 }

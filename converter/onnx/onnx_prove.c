@@ -65,21 +65,38 @@ static alb_status compare_head(const proof *p, const char *function, uint32_t va
   return status;
 }
 
+/* Starts and ends that are outputs by themselves. */
+static alb_status compare_columns(const proof *p, const alb_sequences *batch, const alb_array *hidden) {
+  const alb_onnx_encoder *e = p->claim->encoder;
+  const uint32_t id = alb_graph_find(p->graph, ALB_FN_QA);
+  alb_array both = {0};
+  if (id == ALB_NONE) return ALB_OK;
+  ALB_TRY(alb_interpret(p->diag, p->graph, id, batch, hidden, NULL, &both));
+  float *one = calloc(both.rows, sizeof *one);
+  alb_status status = one ? ALB_OK : alb_fail_memory(p->diag, 0, "the proof");
+  for (size_t c = 0; c < 2 && status == ALB_OK; c++) {
+    const alb_array column = {.rows = 1, .width = both.rows, .f32 = one};
+    for (size_t t = 0; t < both.rows; t++) one[t] = both.f32[2 * t + c];
+    if (e->span_columns[c] != ALB_ONNX_NONE) status = compare(p, ALB_FN_QA, e->span_columns[c], &column);
+  }
+  free(one);
+  alb_array_free(&both);
+  return status;
+}
+
 static alb_status compare_all(const proof *p, const alb_sequences *batch) {
   const alb_onnx_encoder *e = p->claim->encoder;
   const struct {
     const char *function;
     uint32_t value;
-  } heads[] = {{ALB_FN_POOLER, e->pooler_value},
-               {ALB_FN_MLM, e->mlm_value},
-               {ALB_FN_CLASSIFY, e->classifier_value},
-               {ALB_FN_NER, e->classifier_value},
-               {ALB_FN_QA, e->span_value}};
+  } heads[] = {{ALB_FN_POOLER, e->pooler_value},  {ALB_FN_MLM, e->mlm_value}, {ALB_FN_CLASSIFY, e->classifier_value},
+               {ALB_FN_NER, e->classifier_value}, {ALB_FN_QA, e->span_value}, {ALB_FN_EMBED, e->pooled_value}};
   alb_array hidden = {0};
   ALB_TRY(alb_interpret_encoder(p->diag, p->graph, batch, NULL, &hidden));
   alb_status status = compare(p, "last hidden state", e->hidden_value, &hidden);
   for (size_t i = 0; i < sizeof heads / sizeof heads[0] && status == ALB_OK; i++)
     status = compare_head(p, heads[i].function, heads[i].value, batch, &hidden);
+  if (status == ALB_OK) status = compare_columns(p, batch, &hidden);
   alb_array_free(&hidden);
   return status;
 }
@@ -87,7 +104,8 @@ static alb_status compare_all(const proof *p, const alb_sequences *batch) {
 /* Runs the ONNX graph; only the values that are compared are kept. */
 static alb_status run_onnx(proof *p, const int64_t *ids, const int64_t *type_ids) {
   const alb_onnx_encoder *e = p->claim->encoder;
-  const uint32_t values[] = {e->hidden_value, e->pooler_value, e->classifier_value, e->span_value, e->mlm_value};
+  const uint32_t values[] = {e->hidden_value, e->pooler_value, e->classifier_value, e->span_value,
+                             e->mlm_value,    e->pooled_value, e->span_columns[0],  e->span_columns[1]};
   bool *wanted = calloc(p->claim->model->values.count + 1, sizeof *wanted);
   alb_onnx_feeds feeds = {.count = 0};
   if (!wanted) return alb_fail_memory(p->diag, 0, "the proof");

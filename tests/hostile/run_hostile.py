@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import gen_config
+import gen_onnx_import
 import gen_safetensors
 
 SECONDS, MEGABYTES = 1.0, 160
@@ -62,7 +63,7 @@ def run_corpus(program, out, generate, slow):
 
 def main(program, out, slow):
     cases = failed = 0
-    for generator in (gen_safetensors, gen_config):
+    for generator in (gen_safetensors, gen_config, gen_onnx_import):
         count, bad = run_corpus(program, Path(out) / generator.__name__, generator.main, slow)
         cases, failed = cases + count, failed + bad
     shutil.rmtree(out, ignore_errors=True)
