@@ -46,7 +46,8 @@ static const alb_option options[] = {
     {"logits", 0, ALB_OPTION_FLAG, AT(logits), HEADS, NULL, "the head's numbers as they are; default: scores"},
     {"format", 0, ALB_OPTION_CHOICE, AT(format), VECTORS, "json|npy",
      "JSON lines or one float32 array (of heads: logits); default json"},
-    {"top-k", 0, ALB_OPTION_SIZE, AT(top_k), BIT(FILL_MASK), "N", "proposals for each mask; default 5"},
+    {"top-k", 0, ALB_OPTION_SIZE, AT(top_k), BIT(FILL_MASK) | BIT(CLASSIFY), "N",
+     "proposals for each mask, default 5; classes of a text, default all"},
     {"lengths", 0, ALB_OPTION_TEXT, AT(lengths), BIT(BENCH), "BxS|@FILE",
      "B sequences of S tokens, or a file with a length a line, all one batch; default 1x128"},
     {"seconds", 0, ALB_OPTION_NUMBER, AT(seconds), BIT(BENCH), "S", "how long to measure; default 3"},
@@ -123,7 +124,7 @@ static int inform(alb_diag *diag, const alb_args *args) {
 int main(int argc, char **argv) {
   alb_diag diag = {0};
   alb_args args;
-  alb_runner r = {.options = {.format = "json", .lengths = "1x128", .top_k = 5, .seconds = 3}, .out = stdout};
+  alb_runner r = {.options = {.format = "json", .lengths = "1x128", .seconds = 3}, .out = stdout};
   alb_status status = alb_args_parse(&diag, &program, argc, argv, &r.options, &args);
   if (status != ALB_OK) return finish(&diag, status, NULL);
   if (args.help || args.version) return inform(&diag, &args);

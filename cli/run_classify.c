@@ -12,9 +12,9 @@ typedef struct classifier {
   alb_runner *runner;
   alb_input input;
   alb_ids ids;
-  size_t classes, capacity;
-  float *logits;  /* [texts][classes], then scores */
-  ranked *ranked; /* [classes] */
+  size_t classes, kept, capacity; /* kept: how many classes of a text are written */
+  float *logits;                  /* [texts][classes], then scores */
+  ranked *ranked;                 /* [classes] */
 } classifier;
 
 /* Best first; of equals the first. */
@@ -42,7 +42,7 @@ static alb_status put_text(alb_diag *diag, classifier *c, float *row, bool trunc
   for (size_t i = 0; i < c->classes; i++) c->ranked[i] = (ranked){i, row[i]};
   qsort(c->ranked, c->classes, sizeof *c->ranked, by_score);
   alb_json_open(&json, '[');
-  for (size_t i = 0; i < c->classes; i++) put_class(&json, c->runner->model, &c->ranked[i], truncated);
+  for (size_t i = 0; i < c->kept; i++) put_class(&json, c->runner->model, &c->ranked[i], truncated);
   alb_json_close(&json, ']');
   alb_json_line(&json);
   return ALB_OK;
@@ -67,6 +67,8 @@ static alb_status run_batches(alb_diag *diag, classifier *c) {
 
 static alb_status classify(alb_diag *diag, classifier *c) {
   c->ranked = calloc(c->classes, sizeof *c->ranked);
+  c->kept = c->runner->options.top_k;
+  if (c->kept == 0 || c->kept > c->classes) c->kept = c->classes;
   if (!c->ranked) return alb_fail_memory(diag, c->classes * sizeof *c->ranked, "classes");
   return run_batches(diag, c);
 }

@@ -1,6 +1,8 @@
 /* albert-run fill-mask: proposals for the masks of each text, one JSON line a text. */
 #include "cli/run.h"
 
+enum { PROPOSALS = 5 };
+
 static void put_fill(alb_json *json, const alb_fill *fill, bool truncated) {
   alb_json_open(json, '{');
   alb_json_key(json, "score");
@@ -29,11 +31,12 @@ static void put_fills(alb_json *json, const alb_fills *fills) {
 
 static alb_status fill_batch(alb_diag *diag, alb_runner *runner, const alb_input *input) {
   alb_json json = {.file = runner->out};
+  const size_t top_k = runner->options.top_k ? runner->options.top_k : PROPOSALS;
   for (size_t i = 0; i < input->texts.count; i++) {
     const alb_text text = {.text = input->texts.items[i].p, .length = input->texts.items[i].n};
     alb_fills fills;
     alb_error error;
-    alb_status status = alb_fill_mask(runner->session, &text, runner->options.top_k, &fills, &error);
+    alb_status status = alb_fill_mask(runner->session, &text, top_k, &fills, &error);
     if (status == ALB_ARGUMENT) status = ALB_MALFORMED; /* the text is at fault, not the command line */
     if (status != ALB_OK) return alb_fail(diag, status, "text %zu: %s", input->first + i + 1, error.text);
     put_fills(&json, &fills);

@@ -193,11 +193,24 @@ static alb_status check_sizes(const validation *v) {
                   info->hidden, info->vocab, c->layers, c->hidden, c->vocab);
 }
 
+/* A class has one name in both. */
+static alb_status check_labels(const validation *v) {
+  const alb_classes *classes = &v->loaded->classes;
+  const alb_model *model = v->subject->model;
+  for (size_t i = 0; i < classes->count && i < alb_model_classes(model); i++) {
+    if (strcmp(classes->labels[i], alb_model_label(model, i)) == 0) continue;
+    return alb_fail(v->diag, ALB_DIFFERS, "class %zu is \"%.128s\", the source calls it \"%.128s\"", i,
+                    alb_model_label(model, i), classes->labels[i]);
+  }
+  return ALB_OK;
+}
+
 static alb_status validate(alb_diag *diag, const alb_loaded *loaded, const alb_subject *subject, const char *text_path,
                            alb_report *report, const char **file) {
   alb_graph graph = {0};
   const validation v = {diag, loaded, &graph, subject, report};
   alb_status status = check_sizes(&v);
+  if (status == ALB_OK) status = check_labels(&v);
   if (status == ALB_OK) status = alb_loaded_graph(diag, loaded, loaded->spec.tensors, &graph);
   if (status == ALB_OK) status = text_path ? compare_file(&v, text_path, file) : compare_builtin(&v);
   alb_graph_free(&graph);

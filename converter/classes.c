@@ -56,20 +56,30 @@ static alb_status number_labels(const reader *r) {
   return ALB_OK;
 }
 
-static alb_status check_count(const reader *r, const char *key, json_int_t stated) {
-  if (stated == (json_int_t)r->classes) return ALB_OK;
+static alb_status refuse_count(const reader *r, const char *key, json_int_t stated) {
   return alb_fail(r->diag, ALB_SHAPE, "config.json: \"%s\" states %lld classes, the classifier has %u", key,
                   (long long)stated, r->classes);
 }
 
+/* Old checkpoints have the right num_labels beside an id2label of two that says nothing; then the labels are
+ * numbered, as transformers does it. */
+static alb_status check_counts(const reader *r, size_t labels, bool *use_labels) {
+  const json_t *number = json_object_get(r->config, "num_labels");
+  const bool stated = json_is_integer(number);
+  *use_labels = labels == r->classes;
+  if (*use_labels || (stated && json_integer_value(number) == (json_int_t)r->classes)) return ALB_OK;
+  if (labels) return refuse_count(r, "id2label", (json_int_t)labels);
+  return stated ? refuse_count(r, "num_labels", json_integer_value(number)) : ALB_OK;
+}
+
 static alb_status read_labels(const reader *r) {
-  const json_t *labels = json_object_get(r->config, "id2label"), *number = json_object_get(r->config, "num_labels");
+  const json_t *labels = json_object_get(r->config, "id2label");
   const size_t stated = json_object_size(labels);
-  if (r->classes && stated) ALB_TRY(check_count(r, "id2label", (json_int_t)stated));
-  if (r->classes && json_is_integer(number)) ALB_TRY(check_count(r, "num_labels", json_integer_value(number)));
+  bool use_labels = true;
+  if (r->classes) ALB_TRY(check_counts(r, stated, &use_labels));
   r->out->labels = ALB_NEW_ARRAY(r->arena, char *, stated > r->classes ? stated : r->classes);
   if (!r->out->labels) return alb_fail_memory(r->diag, stated * sizeof(char *), "labels");
-  ALB_TRY(copy_labels(r, labels));
+  if (use_labels) ALB_TRY(copy_labels(r, labels));
   return number_labels(r);
 }
 

@@ -16,9 +16,10 @@ typedef struct alb_classes {
 } alb_classes;
 
 /* For a classifier with that many classes of texts or tokens; 0: there is none, and labels are taken as they stand.
- * Without id2label the labels are LABEL_0, LABEL_1 ..., as transformers has them. Errors: ALB_SHAPE when id2label or
- * num_labels state another number of classes; ALB_MALFORMED for an id2label that does not name 0 .. n-1 and an unknown
- * problem_type; ALB_UNSUPPORTED for an activation of cross-encoders that is not run. */
+ * Without id2label the labels are LABEL_0, LABEL_1 ..., as transformers has them. Errors: ALB_SHAPE when neither
+ * id2label nor num_labels, where they are there, states the number of classes; ALB_MALFORMED for an id2label that does
+ * not name 0 .. n-1 and an unknown problem_type; ALB_UNSUPPORTED for an activation of cross-encoders that is not run.
+ */
 alb_status alb_classes_read(alb_diag *diag, alb_arena *arena, const json_t *config, uint32_t classes, bool of_texts,
                             alb_classes *out);
 

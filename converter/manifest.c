@@ -44,8 +44,8 @@ static alb_status build_config(const builder *b, Alb__Config **out) {
   m->share = TEXT(b->package->share);
   m->pad_id = c->pad_id;
   if (alb_graph_find(b->package->graph, ALB_FN_CLASSIFY) == ALB_NONE) return ALB_OK;
-  m->class_score = TEXT(b->package->classes->class_score);
-  m->rank_score = TEXT(b->package->classes->rank_score);
+  m->class_score = TEXT(b->package->class_score);
+  m->rank_score = TEXT(b->package->rank_score);
   return ALB_OK;
 }
 
@@ -165,8 +165,8 @@ alb_status alb_manifest_build(alb_diag *diag, alb_arena *arena, const alb_packag
   ALB_TRY(build_sets(&b, m));
   ALB_TRY(build_functions(&b, m));
   m->tokenizer = package->tokenizer;
-  m->labels = package->classes->labels;
-  m->n_labels = package->classes->count;
+  m->labels = package->labels;
+  m->n_labels = package->label_count;
   m->embedding = package->embedding;
   m->provenance = package->provenance;
   m->golden = package->golden;

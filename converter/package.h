@@ -3,7 +3,6 @@
 #define ALB_CONVERTER_PACKAGE_H
 
 #include "alb.pb-c.h"
-#include "converter/classes.h"
 #include "graph/build_encoder.h"
 
 /* A prompt's name and text. */
@@ -20,8 +19,10 @@ typedef struct alb_package {
   Alb__Tokenizer *tokenizer; /* NULL: token ids only */
   const alb_str *tokens;     /* [token_count], the vocabulary */
   size_t token_count;
-  const alb_classes *classes;
-  Alb__Embedding *embedding; /* NULL: none */
+  char **labels;
+  size_t label_count;
+  const char *class_score, *rank_score; /* as in alb_classes */
+  Alb__Embedding *embedding;            /* NULL: none */
   Alb__Provenance *provenance;
   Alb__Golden **golden;
   size_t golden_count;

@@ -81,6 +81,9 @@ alb_status alb_settings_fill(alb_diag *diag, alb_arena *arena, alb_loaded *loade
   package->tokens = loaded->vocab.tokens;
   package->token_count = loaded->vocab.tokenizer ? loaded->vocab.count : 0;
   ALB_TRY(fill_embedding(diag, arena, &loaded->sentence, package));
-  package->classes = &loaded->classes;
+  package->labels = loaded->classes.labels;
+  package->label_count = loaded->classes.count;
+  package->class_score = loaded->classes.class_score;
+  package->rank_score = loaded->classes.rank_score;
   return fill_provenance(diag, arena, loaded, options, fold, package);
 }

@@ -1,6 +1,7 @@
 /* Answers to questions: the best span of a context, as `transformers`' question-answering pipeline finds it. A long
  * context is cut into windows that overlap; of each the best spans are taken, widened to whole words, and the scores
- * of those with equal text (without case) are added up. */
+ * of those with equal text (without case) are added up. Unlike there, a "cls" token that a question spells out is never
+ * part of an answer. */
 #include "runtime/answer.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ typedef struct asker {
   alb_arena arena;     /* of folded answers */
   alb_strmap folded;   /* place = answer */
   ALB_VEC(alb_span_score) answers; /* start and end in characters */
-  alb_text_cursor cursor; /* where the window under way begins: spans are looked for from there */
+  alb_text_cursor cursor;          /* where the window under way begins: spans are looked for from there */
 } asker;
 
 /* ---- the best spans of a window ---- */

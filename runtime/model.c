@@ -58,6 +58,23 @@ static alb_status plan_entries(alb_diag *diag, alb_model *model) {
   return ALB_OK;
 }
 
+/* Functions whose names mean something give the rows that docs/format.md says: whoever runs them counts on it. */
+static alb_status check_rows(alb_diag *diag, const alb_entry *entry) {
+  static const struct {
+    const char *output, *rows_of;
+    alb_rows rows;
+  } named[] = {{"embed", "text", ALB_ROWS_SEQUENCES},    {"pooler", "text", ALB_ROWS_SEQUENCES},
+               {"classify", "text", ALB_ROWS_SEQUENCES}, {"ner", "token", ALB_ROWS_TOKENS},
+               {"qa", "token", ALB_ROWS_TOKENS},         {"mlm", "chosen token", ALB_ROWS_CHOSEN}};
+  for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+    if (strcmp(entry->output, named[i].output) != 0) continue;
+    if (entry->plan.values.items[entry->plan.output].rows == named[i].rows) return ALB_OK;
+    return alb_fail(diag, ALB_SHAPE, "function \"%s\" does not give a row for each %s", named[i].output,
+                    named[i].rows_of);
+  }
+  return ALB_OK;
+}
+
 static alb_status find_encoder(alb_diag *diag, alb_model *model) {
   model->encoder = alb_model_entry(model, "hidden");
   if (!model->encoder) return alb_fail(diag, ALB_MISSING, "the graph has no function \"encoder\"");
@@ -69,6 +86,7 @@ static alb_status find_encoder(alb_diag *diag, alb_model *model) {
   for (size_t i = 0; i < model->entry_count; i++) {
     alb_entry *entry = &model->entries[i];
     entry->runnable = entry == model->encoder || is_head(&entry->plan, hidden);
+    if (entry->runnable) ALB_TRY(check_rows(diag, entry));
   }
   return ALB_OK;
 }

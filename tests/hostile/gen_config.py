@@ -129,6 +129,7 @@ def heads(c):
     case("twin-tokens-pooler", "OK", "", texts, architectures=["BertForTokenClassification"])
     case("twin-answers", "OK", "", answers, architectures=["BertForQuestionAnswering"])
     case("twin-choices", "OK", "", texts, architectures=["BertForMultipleChoice"], id2label={"0": "a"}, problem_type=7)
+    case("twin-number", "OK", "", texts, id2label={"0": "a", "1": "b"}, num_labels=3)
     case("twin-unstated", "OK", "", texts)
     case("labels-few", "SHAPE", '"id2label" states 2 classes, the classifier has 3', texts, id2label={"0": "a", "1": "b"})
     case("labels-many", "SHAPE", '"id2label" states 4 classes, the classifier has 3', tokens, id2label={**three, "3": "d"})

@@ -45,6 +45,16 @@ static void test_labels(void **state) {
   assert_int_equal(f->classes.count, 0);
 }
 
+/* As old checkpoints have it. */
+static void test_number_beside_labels(void **state) {
+  fixture *f = *state;
+  assert_ok(&f->diag, read(f, "{\"id2label\":{\"0\":\"a\",\"1\":\"b\"},\"num_labels\":3}", 3, true));
+  assert_int_equal(f->classes.count, 3);
+  assert_string_equal(f->classes.labels[0], "LABEL_0");
+  assert_ok(&f->diag, read(f, "{\"id2label\":{\"0\":\"a\",\"1\":\"b\"},\"num_labels\":3}", 2, true));
+  assert_string_equal(f->classes.labels[0], "a");
+}
+
 static void test_wrong_labels(void **state) {
   fixture *f = *state;
   assert_refused(&f->diag, read(f, "{\"id2label\":{\"0\":\"a\",\"1\":\"b\"}}", 3, true), ALB_SHAPE,
@@ -90,6 +100,7 @@ static void test_wrong_scores(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_number_beside_labels, setup, teardown),
       cmocka_unit_test_setup_teardown(test_wrong_labels, setup, teardown),
       cmocka_unit_test_setup_teardown(test_scores, setup, teardown),
       cmocka_unit_test_setup_teardown(test_wrong_scores, setup, teardown),
