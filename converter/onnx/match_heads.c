@@ -236,10 +236,12 @@ static alb_status refuse_others(const alb_onnx_match *m) {
 
 alb_status alb_match_heads(alb_onnx_match *m, uint32_t x) {
   const float *hidden;
+  uint32_t first;
   m->out->hidden_value = x;
   ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, x, &hidden));
   ALB_TRY(match_on_tokens(m, x));
-  ALB_TRY(match_on_text(m, alb_onnx_trace_find(m->trace, hidden, m->out->hidden)));
+  ALB_TRY(alb_onnx_trace_find(m->diag, m->trace, hidden, m->out->hidden, &first));
+  ALB_TRY(match_on_text(m, first));
   ALB_TRY(match_poolings(m, x));
   ALB_TRY(refuse_others(m));
   return choose_proven(m);

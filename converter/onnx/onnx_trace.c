@@ -28,7 +28,7 @@ static bool has_data(const alb_onnx_tensor *tensor) {
 
 /* ---- classes ---- */
 
-/* A key for numbers: -0 is 0, so that adding zero changes nothing. NULL: out of memory. */
+/* A key for numbers: -0 is 0, so that adding zero changes nothing. False: out of memory. */
 static bool make_key(const float *numbers, size_t count, uint8_t key[KEY]) {
   float *clean = malloc((count ? count : 1) * sizeof *clean);
   if (!clean) return false;
@@ -41,11 +41,13 @@ static bool make_key(const float *numbers, size_t count, uint8_t key[KEY]) {
   return true;
 }
 
-uint32_t alb_onnx_trace_find(alb_onnx_trace *trace, const float *numbers, size_t count) {
+alb_status alb_onnx_trace_find(alb_diag *diag, const alb_onnx_trace *trace, const float *numbers, size_t count,
+                               uint32_t *value) {
   uint8_t key[KEY];
-  if (!make_key(numbers, count, key)) return ALB_ONNX_NONE;
+  if (!make_key(numbers, count, key)) return no_memory(diag);
   const size_t index = alb_strmap_find(&trace->classes, (alb_str){(const char *)key, KEY});
-  return index == ALB_STRMAP_NONE ? ALB_ONNX_NONE : trace->firsts.items[index];
+  *value = index == ALB_STRMAP_NONE ? ALB_ONNX_NONE : trace->firsts.items[index];
+  return ALB_OK;
 }
 
 /* Puts a computed dynamic float value into its class; its memory is that of the first one, where types agree. */

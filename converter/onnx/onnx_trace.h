@@ -53,6 +53,7 @@ alb_status alb_onnx_trace_f32(alb_diag *diag, alb_onnx_trace *trace, uint32_t va
 alb_status alb_onnx_trace_tensor(alb_diag *diag, alb_onnx_trace *trace, uint32_t value, const alb_onnx_tensor **out);
 
 /* A class by its numbers: the first dynamic value that holds these, or ALB_ONNX_NONE. */
-uint32_t alb_onnx_trace_find(alb_onnx_trace *trace, const float *numbers, size_t count);
+alb_status alb_onnx_trace_find(alb_diag *diag, const alb_onnx_trace *trace, const float *numbers, size_t count,
+                               uint32_t *value);
 
 #endif

@@ -73,8 +73,11 @@ static void test_classes(void **state) {
   assert_int_not_equal(t->same[value(f, "d")], t->same[value(f, "a")]);
   assert_true(t->dynamic[value(f, "d")] && !t->dynamic[value(f, "e")]);
   assert_int_equal(t->same[value(f, "e")], value(f, "e"));
-  assert_int_equal(alb_onnx_trace_find(&f->trace, (const float[]){6, 8}, 2), value(f, "d"));
-  assert_int_equal(alb_onnx_trace_find(&f->trace, (const float[]){6, 9}, 2), ALB_ONNX_NONE);
+  uint32_t first;
+  assert_ok(&f->diag, alb_onnx_trace_find(&f->diag, t, (const float[]){6, 8}, 2, &first));
+  assert_int_equal(first, value(f, "d"));
+  assert_ok(&f->diag, alb_onnx_trace_find(&f->diag, t, (const float[]){6, 9}, 2, &first));
+  assert_int_equal(first, ALB_ONNX_NONE);
   assert_ok(&f->diag, alb_onnx_trace_f32(&f->diag, &f->trace, value(f, "y"), &numbers));
   assert_true(numbers[0] == 9 && numbers[1] == 11);
 }
