@@ -29,7 +29,8 @@ static bool equal_entries(const entry *x, const entry *y) {
   return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
 }
 
-/* Source bytes, and those transposed, cut, joined, or all of it, as readers make them (a few deep, whatever the file). */
+/* Source bytes, and those transposed, cut, joined, or all of it, as readers make them (a few deep, whatever the
+ * file). */
 static bool has_content(const alb_tensors *tensors, const alb_blob *blob) {
   if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.p != NULL;
   const bool moves = blob->kind == ALB_BLOB_TRANSPOSE || blob->kind == ALB_BLOB_PART || blob->kind == ALB_BLOB_CONCAT;

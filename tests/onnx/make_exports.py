@@ -33,7 +33,7 @@ BERT = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hid
 ALBERT = dict(BERT, embedding_size=12, num_hidden_layers=3, hidden_act="gelu_new")
 COMMITTED = """bert-ts14-sdpa bert-ts17-fixed bert-dynamo bert-dynamo-23 albert-ts14-slim albert-dynamo bert-mlm bert-classify
 bert-qa bert-sentence bert-ort-extended bert-ort-fused bert-ort-mha bert-int8 bert-int8-fused bert-qdq bert-fp16
-bert-weight-only twin-bert-relu twin-bert-equal-layers twin-albert-groups refused-cnn refused-roberta refused-causal
+bert-weight-only other-distilbert other-electra twin-bert-relu twin-bert-equal-layers twin-albert-groups refused-cnn refused-roberta refused-causal
 refused-gpt2 refused-scale""".split()
 
 
@@ -226,13 +226,21 @@ def weight_only(path, out):
 
 
 def other(name):
-    """Models that are no BERT, for refusals."""
+    """Models that are no BERT: some compute the same, the others are refused."""
     small = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, num_hidden_layers=2, vocab_size=61)
     if name == "cnn":
         return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 5))
     if name == "roberta":
         config = transformers.RobertaConfig(**small, max_position_embeddings=24, attn_implementation="eager")
         return transformers.RobertaModel(config, add_pooling_layer=False)
+    if name == "distilbert":
+        config = transformers.DistilBertConfig(dim=16, n_heads=2, n_layers=2, hidden_dim=24, vocab_size=61,
+                                               max_position_embeddings=20, attn_implementation="eager")
+        return transformers.DistilBertModel(config)
+    if name == "electra":
+        config = transformers.ElectraConfig(**small, embedding_size=12, max_position_embeddings=20,
+                                            attn_implementation="eager")
+        return transformers.ElectraModel(config)
     if name == "causal":
         config = transformers.BertConfig(**small, max_position_embeddings=20, is_decoder=True, use_cache=False,
                                          attn_implementation="eager")
@@ -332,6 +340,8 @@ EXPORTS = {
     "bert-int8-extended": [dict(), int8, lambda a, b: ort_optimise(a, b, "EXTENDED")],
     "bert-qdq": [dict(head="pooled", num_hidden_layers=1), qdq],
     "bert-weight-only": [dict(), weight_only],
+    "other-distilbert": [dict(other="distilbert")],
+    "other-electra": [dict(other="electra")],
     "twin-bert-relu": [dict(twin="bert-relu")],
     "twin-bert-equal-layers": [dict(twin="bert-equal-layers"), lambda a, b: ort_optimise(a, b, "EXTENDED")],
     "twin-albert-groups": [dict(twin="albert-groups"), slim],
@@ -393,7 +403,7 @@ def write(name, out):
         if refusal:
             facts["refused"] = refusal
         else:
-            types = 1 if "twin" in recipe else recipe.get("type_vocab_size", 2)
+            types = 1 if "twin" in recipe or "other" in recipe else recipe.get("type_vocab_size", 2)
             facts["cases"] = expected(path, recipe.get("fixed", 0), types)
             facts["bound"] = next((bound for key, bound in BOUNDS.items() if key in name), {"difference": 2e-5})
         if "twin" in recipe:
