@@ -149,6 +149,7 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
   print_sharing(c);
   print_fidelity(c);
   print_notes(c);
+  if (loaded->note) fprintf(stderr, "  note      %s\n", loaded->note);
   if (cli->verbose) print_changes(&c->fold);
   print_unused(&loaded->binding);
 }
@@ -213,6 +214,7 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   json_changes(&json, &c->fold);
   alb_json_key(&json, "notes");
   alb_json_open(&json, '[');
+  if (loaded->note) alb_json_text(&json, alb_str_of(loaded->note));
   for (size_t i = 0; i < c->notes.count; i++) alb_json_text(&json, alb_str_of(c->notes.items[i]));
   alb_json_close(&json, ']');
   alb_json_key(&json, "unused");

@@ -121,6 +121,7 @@ void alb_inspection_print(const alb_inspection *in, FILE *out) {
   print_tensors(in, out);
   print_layers(in, out);
   print_sizes(in, out);
+  if (in->loaded.note) fprintf(out, "\nNote: %s\n", in->loaded.note);
   if (in->loaded.binding.unused_count) fprintf(out, "\nNot used:");
   for (size_t i = 0; i < in->loaded.binding.unused_count; i++) {
     fprintf(out, " %.*s", ALB_STR_ARGS(in->loaded.binding.unused[i]));

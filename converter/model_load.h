@@ -21,6 +21,7 @@ typedef struct alb_loaded {
   alb_classes classes;
   const char *task; /* a task of --task, by the heads that are there */
   alb_vocab vocab;  /* vocab.tokenizer NULL: the source has none */
+  const char *note; /* what was done to the source's weights before anything else; NULL: nothing */
   alb_reader *alb;  /* the source is an .alb file: no roles, no source tensors; else NULL */
 } alb_loaded;
 

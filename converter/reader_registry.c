@@ -42,7 +42,7 @@ static const struct {
     {MAGIC("\x93NUMPY"), ALB_UNSUPPORTED, "looks like a NumPy array: not supported"},
     {MAGIC("\x08\x01\x12"), ALB_UNSUPPORTED,
      "looks like a TensorFlow SavedModel: give the checkpoint inside it, variables/variables"},
-    {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like ONNX or another protobuf: not supported yet"},
+    {MAGIC("\x08"), ALB_UNSUPPORTED, "looks like a protobuf that is no ONNX model: not supported"},
     {MAGIC("\x80"), ALB_UNSUPPORTED, "looks like a Python pickle, but not one that PyTorch wrote"},
 #undef MAGIC
 #undef TEXT
@@ -101,6 +101,7 @@ alb_status alb_reader_dispatch(alb_diag *diag, alb_source *source, const alb_fil
   if (reader) source->form = reader->name;
   if (reader) return reader->read(diag, source, file);
   if (head.n >= SMALLEST)
-    return alb_fail(diag, ALB_MALFORMED, "not a checkpoint of a known form (safetensors, PyTorch, TensorFlow, GGUF)");
+    return alb_fail(diag, ALB_MALFORMED,
+                    "not a checkpoint of a known form (safetensors, PyTorch, TensorFlow, GGUF, ONNX)");
   return alb_fail(diag, ALB_TRUNCATED, "file has %zu bytes, a checkpoint needs at least %d", head.n, SMALLEST);
 }

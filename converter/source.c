@@ -7,14 +7,16 @@
 #include <stdlib.h>
 
 #include "converter/json_strict.h"
+#include "converter/onnx/onnx_graph.h"
 #include "converter/reader.h"
 #include "converter/shards.h"
 
 /* Where the weights of a folder are looked for, in this order. */
 static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                                           "pytorch_model.bin.index.json", "model.gguf",
-                                           /* not read yet, but named by what is in them: */
-                                           "model.onnx", "onnx/model.onnx", "tf_model.h5"};
+                                           "pytorch_model.bin.index.json", "model.gguf", "model.onnx",
+                                           "onnx/model.onnx",
+                                           /* not read, but named by what is in it: */
+                                           "tf_model.h5"};
 /* The same for a TensorFlow checkpoint's folder, where any other name may stand, too. */
 static const char *const tensorflow_files[] = {"bert_model.ckpt.index", "model.ckpt.index", "model.ckpt-best.index",
                                                "checkpoint"};
@@ -172,10 +174,10 @@ static alb_status read_folder(alb_diag *diag, alb_source *source) {
   if (indices[0]) return read_file(diag, source, indices[0]);
   ALB_TRY(read_first(diag, source, saved_model, 1, &found));
   if (found) return ALB_OK;
-  return alb_fail(
-      diag, ALB_IO,
-      "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
-      "pytorch_model.bin, pytorch_model.bin.index.json, model.gguf, a TensorFlow checkpoint's .index file)");
+  return alb_fail(diag, ALB_IO,
+                  "no weights in this folder (looked for model.safetensors, model.safetensors.index.json, "
+                  "pytorch_model.bin, pytorch_model.bin.index.json, model.gguf, model.onnx, a TensorFlow checkpoint's "
+                  ".index file)");
 }
 
 /* Splits a file's path into folder and name. */
@@ -256,6 +258,8 @@ void alb_source_free(alb_source *source) {
   alb_tensors_free(&source->tensors);
   alb_spill_free(&source->spill);
   json_decref(source->made);
+  if (source->onnx) alb_onnx_model_free(source->onnx);
+  free(source->onnx);
   if (source->config) json_decref(source->config);
   alb_arena_free(&source->arena);
 }

@@ -29,6 +29,8 @@ typedef struct alb_source {
   json_t *made;            /* JSON files that a reader made of a checkpoint's own metadata, by name; they stand before
                           files of the folder. NULL: none */
   int64_t widened;         /* bytes that the tensors have more than in their files: quantised ones, multiplied out */
+  struct alb_onnx_model *onnx; /* the graph of an ONNX file, owned; NULL: another form */
+  alb_span onnx_bytes;         /* of that file, mapped */
 } alb_source;
 
 /* Reads a folder, a file, or a TensorFlow checkpoint by what its files' names begin with; the form is told by

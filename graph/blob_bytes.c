@@ -131,6 +131,7 @@ static alb_status read_part(const maker *m, uint32_t id, uint64_t first, size_t 
   const alb_blob *blob = blob_at(m, id);
   if (blob->kind == ALB_BLOB_CONCAT) return read_concat(m, blob, first, n, out);
   if (blob->kind == ALB_BLOB_TRANSPOSE) return read_transpose(m, blob, first, n, out);
+  if (blob->kind == ALB_BLOB_PART) return read_part(m, blob->inputs[0], blob->rows + first, n, out);
   if (!blob->bytes.p) return alb_fail(m->diag, ALB_INTERNAL, "mean of a blob without bytes");
   const bool done = alb_to_f32(blob->dtype, blob->bytes.p + first * alb_dtype_bytes(blob->dtype), n, out);
   return done ? ALB_OK : alb_fail(m->diag, ALB_INTERNAL, "mean of a type that is not float");
@@ -148,7 +149,7 @@ static alb_status mean_block(const maker *m, const alb_blob *blob, uint64_t firs
   return ALB_OK;
 }
 
-/* f32, whatever the inputs are; the inputs must be source blobs, or these transposed and joined. */
+/* f32, whatever the inputs are; the inputs must be source blobs, or these transposed, cut and joined. */
 static alb_status make_mean(const maker *m, const alb_blob *blob, void *out) {
   for (uint64_t i = 0; i < blob->elements; i += BLOCK) {
     const size_t n = blob->elements - i < BLOCK ? (size_t)(blob->elements - i) : BLOCK;

@@ -3,7 +3,7 @@
  *   tensor 0 "layer.0.w" f32[2,2] blob 0              tensor 0 "layer.0.w" f32[2,2] blob 0
  *   tensor 1 "layer.1.w" f32[2,2] blob 1 (= blob 0)   every use of tensor 1 is a use of tensor 0
  *
- * Equal means: same dtype, same number of elements, same bytes; a transposed or joined blob is compared
+ * Equal means: same dtype, same number of elements, same bytes; a transposed, cut or joined blob is compared
  * by the bytes it will have. Needs nothing; keeps all values. */
 #include <stdlib.h>
 
@@ -29,10 +29,12 @@ static bool equal_entries(const entry *x, const entry *y) {
   return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
 }
 
-/* Source bytes, and those transposed, joined, or both, as readers make them (a few deep, whatever the file). */
+/* Source bytes, and those transposed, cut, joined, or all of it, as readers make them (a few deep, whatever the
+ * file). */
 static bool has_content(const alb_tensors *tensors, const alb_blob *blob) {
   if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.p != NULL;
-  if (blob->kind != ALB_BLOB_TRANSPOSE && blob->kind != ALB_BLOB_CONCAT) return false;
+  const bool moves = blob->kind == ALB_BLOB_TRANSPOSE || blob->kind == ALB_BLOB_PART || blob->kind == ALB_BLOB_CONCAT;
+  if (!moves) return false;
   for (size_t i = 0; i < blob->input_count; i++) {
     if (!has_content(tensors, &tensors->blobs.items[blob->inputs[i]])) return false;
   }

@@ -25,7 +25,7 @@ bool alb_looks_like_onnx(alb_span head) {
     const char type = (tag & 7) == 0 ? 'v' : (tag & 7) == 2 ? 'b' : '!';
     ok = number < sizeof probe_fields - 1 && probe_fields[number] == type;
     if (!ok || alb_wire_varint(&wire, &value) != ALB_OK) break;
-    if (number == IR_VERSION) ok = value >= 1 && value < 256;
+    if (number == IR_VERSION) ok = value >= 2 && value < 256; /* 1: a SavedModel; no operator sets then */
     version = version || number == IR_VERSION;
     if (type == 'b' && !alb_span_take(&wire.rest, value, &skipped)) break;
   }

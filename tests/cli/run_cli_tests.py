@@ -5,7 +5,7 @@
 
 A case is a block of lines; blocks are separated by blank lines; # starts a comment line. Each case runs in an empty
 folder of its own, with the programs on PATH, $EXAMPLE (examples/albert-reactions), $TINY (tests/e2e/models), $TWINS
-(tests/e2e/twins) and $ROOT set, and standard input empty.
+(tests/e2e/twins), $ONNX (tests/onnx/exports) and $ROOT set, and standard input empty.
 
     case: what is shown              the name
     setup: COMMAND                   shell, before; has to succeed; may be repeated
@@ -127,7 +127,7 @@ def main():
     options = parser.parse_args()
     environment = dict(os.environ, PATH=f"{options.build.resolve()}:{os.environ['PATH']}", ROOT=str(ROOT), LC_ALL="C.UTF-8",
                        EXAMPLE=str(ROOT / "examples" / "albert-reactions"), TINY=str(HERE.parent / "e2e" / "models"),
-                       TWINS=str(HERE.parent / "e2e" / "twins"))
+                       TWINS=str(HERE.parent / "e2e" / "twins"), ONNX=str(HERE.parent / "onnx" / "exports"))
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     for path in options.files or sorted(HERE.glob("*.cases")):
         for case in parse(path):

@@ -80,7 +80,8 @@ static alb_status run_output(alb_session *session, const alb_model *model, const
                              size_t tokens, alb_error *error) {
   const size_t most = batch->count + batch->row_count + tokens; /* rows of any output are one of the three */
   const size_t width = alb_model_output_width(model, name);
-  const size_t count = !strcmp(name, "hidden") ? tokens : !strcmp(name, "mlm") ? batch->row_count : batch->count;
+  const bool each_token = !strcmp(name, "hidden") || !strcmp(name, "ner") || !strcmp(name, "qa");
+  const size_t count = each_token ? tokens : !strcmp(name, "mlm") ? batch->row_count : batch->count;
   float *values = calloc(most * width + 1, sizeof *values);
   if (!values) return ALB_MEMORY;
   const alb_output output = {name, values, most * width};

@@ -41,7 +41,7 @@ def other_forms(c):
     form("zip-empty", "MALFORMED", "empty zip", b"PK\5\6" + bytes(18))
     form("torch-old", "TRUNCATED", "machine: pickle: 0 bytes", b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.")
     form("pickle", "UNSUPPORTED", "pickle", b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94.")
-    form("onnx", "UNSUPPORTED", "ONNX", b"\x08\x07\x12\x07pytorch\x1a\x051.9.0")
+    form("onnx", "MISSING", "the model has no graph", b"\x08\x07\x12\x07pytorch\x1a\x051.9.0")
     form("hdf5", "UNSUPPORTED", "HDF5", b"\x89HDF\r\n\x1a\n" + bytes(64))
     form("gzip", "UNSUPPORTED", "gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + bytes(10))
     form("bzip2", "UNSUPPORTED", "bzip2", b"BZh91AY&SY" + bytes(10))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gen_config
 import gen_gguf
+import gen_onnx_import
 import gen_safetensors
 import gen_torch
 import gen_zip
@@ -67,7 +68,7 @@ def run_corpus(program, out, generate, slow):
 
 def main(program, out, slow):
     cases = failed = 0
-    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch, gen_tf, gen_gguf, gen_spiece):
+    for generator in (gen_safetensors, gen_config, gen_zip, gen_torch, gen_tf, gen_gguf, gen_spiece, gen_onnx_import):
         count, bad = run_corpus(program, Path(out) / generator.__name__, generator.main, slow)
         cases, failed = cases + count, failed + bad
     shutil.rmtree(out, ignore_errors=True)
