@@ -79,23 +79,48 @@ static alb_status run_head(const maker *m, const alb_sequences *batch, alb_array
   return status;
 }
 
-static alb_status run(const maker *m, const alb_sequences *batch, Alb__Golden *golden) {
+/* What the encoder and the heads give for one of the sequences; hidden: its rows. */
+static alb_status keep_outputs(const maker *m, alb_array hidden, Alb__Golden *golden) {
+  const uint32_t length = (uint32_t)hidden.rows;
+  const alb_sequences one = {.sequences = 1, .tokens = length, .lengths = &length};
+  ALB_TRY(keep(m, golden, ALB_FN_ENCODER, hidden.rows, hidden.width, hidden.f32));
+  for (int h = 0; h < ALB_HEAD_COUNT; h++) ALB_TRY(run_head(m, &one, hidden, alb_head_info((alb_head)h), golden));
+  return ALB_OK;
+}
+
+/* Runs the encoder on all sequences at once, so that every weight is fetched once. */
+static alb_status run(const maker *m, Alb__Golden *const golden[ALB_GOLDEN_COUNT]) {
+  enum { ROOM = ALB_GOLDEN_COUNT * ALB_GOLDEN_LONGEST };
+  int32_t ids[ROOM], type_ids[ROOM], positions[ROOM];
+  uint32_t lengths[ALB_GOLDEN_COUNT];
+  alb_sequences batch = {ALB_GOLDEN_COUNT, 0, lengths, ids, type_ids, positions};
+  for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) {
+    lengths[i] = (uint32_t)golden[i]->n_ids;
+    for (size_t t = 0; t < golden[i]->n_ids; t++, batch.tokens++) {
+      ids[batch.tokens] = (int32_t)golden[i]->ids[t];
+      type_ids[batch.tokens] = (int32_t)golden[i]->type_ids[t];
+      positions[batch.tokens] = (int32_t)(t + m->config->position_offset);
+    }
+  }
   alb_array hidden = {0};
-  ALB_TRY(alb_interpret_encoder(m->diag, m->graph, batch, NULL, &hidden));
-  alb_status status = keep(m, golden, ALB_FN_ENCODER, hidden.rows, hidden.width, hidden.f32);
-  for (int h = 0; status == ALB_OK && h < ALB_HEAD_COUNT; h++) {
-    status = run_head(m, batch, hidden, alb_head_info((alb_head)h), golden);
+  alb_status status = alb_interpret_encoder(m->diag, m->graph, &batch, NULL, &hidden);
+  alb_array rows = hidden;
+  for (size_t i = 0; status == ALB_OK && i < ALB_GOLDEN_COUNT; i++) {
+    rows.rows = lengths[i];
+    status = keep_outputs(m, rows, golden[i]);
+    rows.f32 += rows.rows * rows.width;
   }
   alb_array_free(&hidden);
   return status;
 }
 
+/* A sequence, with room for its outputs. */
 static alb_status make(const maker *m, size_t i, Alb__Golden **out) {
-  int32_t ids[ALB_GOLDEN_LONGEST], type_ids[ALB_GOLDEN_LONGEST], positions[ALB_GOLDEN_LONGEST];
+  static const size_t lengths[ALB_GOLDEN_COUNT] = {ALB_GOLDEN_LONGEST, 5, 2};
+  int32_t ids[ALB_GOLDEN_LONGEST], type_ids[ALB_GOLDEN_LONGEST];
   Alb__Golden *golden = *out = ALB_NEW(m->arena, Alb__Golden);
   if (!golden) return no_memory(m);
   alb__golden__init(golden);
-  static const size_t lengths[ALB_GOLDEN_COUNT] = {ALB_GOLDEN_LONGEST, 5, 2};
   const size_t length = alb_builtin_ids(m->config, i, lengths[i], ids, type_ids);
   golden->ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
   golden->type_ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
@@ -105,11 +130,8 @@ static alb_status make(const maker *m, size_t i, Alb__Golden **out) {
   for (size_t t = 0; t < length; t++) {
     golden->ids[t] = (uint32_t)ids[t];
     golden->type_ids[t] = (uint32_t)type_ids[t];
-    positions[t] = (int32_t)(t + m->config->position_offset);
   }
-  const uint32_t count = (uint32_t)length;
-  const alb_sequences batch = {1, length, &count, ids, type_ids, positions};
-  return m->sizes_only ? keep_sizes(m, golden) : run(m, &batch, golden);
+  return m->sizes_only ? keep_sizes(m, golden) : ALB_OK;
 }
 
 alb_status alb_golden_make(alb_diag *diag, alb_arena *arena, const alb_encoder_config *config, const alb_graph *graph,
@@ -119,7 +141,7 @@ alb_status alb_golden_make(alb_diag *diag, alb_arena *arena, const alb_encoder_c
   if (!*golden) return no_memory(&m);
   for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) ALB_TRY(make(&m, i, &(*golden)[i]));
   *count = ALB_GOLDEN_COUNT;
-  return ALB_OK;
+  return sizes_only ? ALB_OK : run(&m, *golden);
 }
 
 static alb_status select_outputs(alb_diag *diag, alb_arena *arena, const Alb__Golden *from, const alb_graph *graph,

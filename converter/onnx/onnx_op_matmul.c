@@ -103,14 +103,25 @@ static double affine(const alb_onnx_affine *f, size_t i, double x) {
   return f->scale ? x * alb_onnx_get_f64(f->scale, f->scale->count == 1 ? 0 : i) : x;
 }
 
+/* Row k of b as doubles; floats that stand side by side, as most weights do, without a call for each. */
+static void load_row(const alb_onnx_product *p, const matrices *b, size_t at, double *row) {
+  if (p->b->type == ALB_ONNX_FLOAT && b->column_step == 1 && !p->b_affine.zero && !p->b_affine.scale) {
+    for (size_t j = 0; j < p->n; j++) {
+      float x;
+      memcpy(&x, p->b->data + (at + j) * sizeof x, sizeof x);
+      row[j] = (double)x;
+    }
+    return;
+  }
+  for (size_t j = 0; j < p->n; j++) row[j] = affine(&p->b_affine, j, alb_onnx_get_f64(p->b, at + j * b->column_step));
+}
+
 /* Row by row of b, so that each element is converted once. sums is [m * n], row is [n]. */
 static void multiply(const alb_onnx_product *p, const matrices *a, const matrices *b, size_t a_at, size_t b_at,
                      double *sums, double *row) {
   memset(sums, 0, p->m * p->n * sizeof *sums);
   for (size_t k = 0; k < p->k; k++) {
-    for (size_t j = 0; j < p->n; j++) {
-      row[j] = affine(&p->b_affine, j, alb_onnx_get_f64(p->b, b_at + k * b->row_step + j * b->column_step));
-    }
+    load_row(p, b, b_at + k * b->row_step, row);
     for (size_t i = 0; i < p->m; i++) {
       const double x = affine(&p->a_affine, i, alb_onnx_get_f64(p->a, a_at + i * a->row_step + k * a->column_step));
       for (size_t j = 0; j < p->n; j++) sums[i * p->n + j] += x * row[j];

@@ -84,21 +84,17 @@ static alb_status compare_columns(const proof *p, const alb_sequences *batch, co
   return status;
 }
 
-static alb_status compare_all(const proof *p, const alb_sequences *batch) {
+static alb_status compare_all(const proof *p, const alb_sequences *batch, const alb_array *hidden) {
   const alb_onnx_encoder *e = p->claim->encoder;
   const struct {
     const char *function;
     uint32_t value;
   } heads[] = {{ALB_FN_POOLER, e->pooler_value},  {ALB_FN_MLM, e->mlm_value}, {ALB_FN_CLASSIFY, e->classifier_value},
                {ALB_FN_NER, e->classifier_value}, {ALB_FN_QA, e->span_value}, {ALB_FN_EMBED, e->pooled_value}};
-  alb_array hidden = {0};
-  ALB_TRY(alb_interpret_encoder(p->diag, p->graph, batch, NULL, &hidden));
-  alb_status status = compare(p, "last hidden state", e->hidden_value, &hidden);
-  for (size_t i = 0; i < sizeof heads / sizeof heads[0] && status == ALB_OK; i++)
-    status = compare_head(p, heads[i].function, heads[i].value, batch, &hidden);
-  if (status == ALB_OK) status = compare_columns(p, batch, &hidden);
-  alb_array_free(&hidden);
-  return status;
+  ALB_TRY(compare(p, "last hidden state", e->hidden_value, hidden));
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+    ALB_TRY(compare_head(p, heads[i].function, heads[i].value, batch, hidden));
+  return compare_columns(p, batch, hidden);
 }
 
 /* Runs the ONNX graph; only the values that are compared are kept. */
@@ -135,50 +131,84 @@ static void choose_ids(const proof *p, uint64_t seed, int64_t *ids) {
   }
 }
 
-/* The encoder on the ids that the trace ran on. ids: [2 * length]. */
-static alb_status run_ours(const proof *p, const int64_t *ids) {
-  const size_t n = p->length;
-  int32_t *small = calloc(3 * n, sizeof *small);
-  if (!small) return alb_fail_memory(p->diag, 0, "the proof");
-  const uint32_t count = (uint32_t)n;
-  const alb_sequences batch = {1, n, &count, small, small + n, small + 2 * n};
-  for (size_t t = 0; t < 2 * n; t++) small[t] = (int32_t)ids[t];
-  for (size_t t = 0; t < n; t++) small[2 * n + t] = (int32_t)t;
-  const alb_status status = compare_all(p, &batch);
-  free(small);
+/* One sequence: what the graph ran on, and what came of it. */
+typedef struct run {
+  const int64_t *ids; /* [2 * length]: ids, type ids */
+  size_t length;
+  alb_onnx_trace *trace;
+} run;
+
+/* Sequences packed for our interpreter: ids, type ids, positions, each [tokens]. */
+static void pack(const run runs[2], size_t tokens, int32_t *packed) {
+  size_t at = 0;
+  for (size_t r = 0; r < 2; r++) {
+    for (size_t t = 0; t < runs[r].length; t++, at++) {
+      packed[at] = (int32_t)runs[r].ids[t];
+      packed[tokens + at] = (int32_t)runs[r].ids[runs[r].length + t];
+      packed[2 * tokens + at] = (int32_t)t;
+    }
+  }
+}
+
+/* Every sequence's rows of our hidden states against its trace. */
+static alb_status compare_runs(proof *p, const run runs[2], const alb_array *hidden) {
+  size_t first = 0;
+  for (size_t r = 0; r < 2; r++) {
+    const uint32_t length = (uint32_t)runs[r].length;
+    const alb_sequences one = {.sequences = 1, .tokens = length, .lengths = &length};
+    const alb_array rows = {.rows = length, .width = hidden->width, .f32 = hidden->f32 + first * hidden->width};
+    p->length = length;
+    p->trace = runs[r].trace;
+    ALB_TRY(compare_all(p, &one, &rows));
+    first += length;
+  }
+  return ALB_OK;
+}
+
+/* Our encoder on both sequences at once: every weight is fetched once. */
+static alb_status run_ours(proof *p, const run runs[2]) {
+  const uint32_t lengths[2] = {(uint32_t)runs[0].length, (uint32_t)runs[1].length};
+  const size_t tokens = runs[0].length + runs[1].length;
+  int32_t *packed = calloc(3 * tokens, sizeof *packed);
+  alb_array hidden = {0};
+  if (!packed) return alb_fail_memory(p->diag, 0, "the proof");
+  pack(runs, tokens, packed);
+  const alb_sequences batch = {2, tokens, lengths, packed, packed + tokens, packed + 2 * tokens};
+  alb_status status = alb_interpret_encoder(p->diag, p->graph, &batch, NULL, &hidden);
+  if (status == ALB_OK) status = compare_runs(p, runs, &hidden);
+  alb_array_free(&hidden);
+  free(packed);
   return status;
 }
 
-static alb_status prove_sequence(proof *p, size_t length, uint64_t seed) {
-  alb_onnx_trace trace = {0};
-  int64_t *ids = calloc(2 * length, sizeof *ids);
-  if (!ids) return alb_fail_memory(p->diag, 0, "the proof");
+/* Runs the graph on ids of the given length; *ids is the caller's to free. */
+static alb_status run_graph(proof *p, size_t length, uint64_t seed, int64_t **ids, alb_onnx_trace *trace, run *out) {
+  *ids = calloc(2 * length, sizeof **ids);
+  if (!*ids) return alb_fail_memory(p->diag, 0, "the proof");
+  *out = (run){*ids, length, trace};
   p->length = length;
-  p->trace = &trace;
-  choose_ids(p, seed, ids);
-  alb_status status = run_onnx(p, ids, ids + length);
-  if (status == ALB_OK) status = run_ours(p, ids);
-  alb_onnx_trace_free(&trace);
-  free(ids);
-  return status;
-}
-
-static alb_status prove_seen(proof *p) {
-  if (!p->claim->seen) return prove_sequence(p, p->claim->tokens, 16);
-  p->trace = p->claim->seen;
-  p->length = p->claim->tokens;
-  return run_ours(p, p->claim->ids);
+  p->trace = trace;
+  choose_ids(p, seed, *ids);
+  return run_onnx(p, *ids, *ids + length);
 }
 
 alb_status alb_onnx_prove(alb_diag *diag, const alb_onnx_claim *claim, double *worst) {
   const size_t fixed = claim->inputs->length, longest = claim->spec->config.max_positions;
   const size_t other = fixed ? fixed : OTHER_LENGTH < longest ? OTHER_LENGTH : longest;
   alb_graph graph = {0};
+  alb_onnx_trace traces[2] = {0};
+  int64_t *ids[2] = {NULL, NULL};
+  run runs[2] = {{claim->ids, claim->tokens, claim->seen}};
   *worst = 0;
   proof p = {.diag = diag, .claim = claim, .graph = &graph, .worst = worst};
   alb_status status = alb_build_encoder(diag, claim->spec, &graph);
-  if (status == ALB_OK) status = prove_seen(&p);
-  if (status == ALB_OK) status = prove_sequence(&p, other, 17);
+  if (status == ALB_OK && !claim->seen) status = run_graph(&p, claim->tokens, 16, &ids[0], &traces[0], &runs[0]);
+  if (status == ALB_OK) status = run_graph(&p, other, 17, &ids[1], &traces[1], &runs[1]);
+  if (status == ALB_OK) status = run_ours(&p, runs);
+  for (size_t i = 0; i < 2; i++) {
+    alb_onnx_trace_free(&traces[i]);
+    free(ids[i]);
+  }
   alb_graph_free(&graph);
   return status;
 }
