@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "graph/tensors.h"
 
-enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 32 };
+enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 16 };
 
 typedef struct maker {
   alb_diag *diag;
@@ -171,17 +171,25 @@ static alb_status make_part(const maker *m, const alb_blob *blob, void *out) {
 
 /* ---- transposes ---- */
 
-/* In tiles, so that each line of memory is fetched once. Inlined for each step, which is then a constant. */
+/* One tile by way of a small copy, so that each line of memory is fetched once, however far rows are apart. */
+static inline void turn_tile(const alb_blob *blob, const uint8_t *in, uint8_t *out, size_t step, uint64_t r0,
+                             uint64_t c0) {
+  uint8_t tile[TILE * TILE * sizeof(double)];
+  const size_t rows = blob->rows - r0 < TILE ? (size_t)(blob->rows - r0) : TILE;
+  const size_t columns = blob->columns - c0 < TILE ? (size_t)(blob->columns - c0) : TILE;
+  for (size_t r = 0; r < rows; r++) {
+    memcpy(tile + r * TILE * step, in + ((r0 + r) * blob->columns + c0) * step, columns * step);
+  }
+  for (size_t c = 0; c < columns; c++) {
+    uint8_t *line = out + ((c0 + c) * blob->rows + r0) * step;
+    for (size_t r = 0; r < rows; r++) memcpy(line + r * step, tile + (r * TILE + c) * step, step);
+  }
+}
+
+/* Inlined for each step, which is then a constant. */
 static inline void turn(const alb_blob *blob, const uint8_t *in, uint8_t *out, size_t step) {
-  const uint64_t rows = blob->rows, columns = blob->columns;
-  for (uint64_t r0 = 0; r0 < rows; r0 += TILE) {
-    const uint64_t r1 = rows - r0 < TILE ? rows : r0 + TILE;
-    for (uint64_t c0 = 0; c0 < columns; c0 += TILE) {
-      const uint64_t c1 = columns - c0 < TILE ? columns : c0 + TILE;
-      for (uint64_t c = c0; c < c1; c++) {
-        for (uint64_t r = r0; r < r1; r++) memcpy(out + (c * rows + r) * step, in + (r * columns + c) * step, step);
-      }
-    }
+  for (uint64_t r = 0; r < blob->rows; r += TILE) {
+    for (uint64_t c = 0; c < blob->columns; c += TILE) turn_tile(blob, in, out, step, r, c);
   }
 }
 
