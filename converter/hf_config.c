@@ -13,7 +13,7 @@ static alb_status no_memory(alb_diag *diag) {
 
 alb_status alb_small_json(alb_diag *diag, alb_arena *arena, alb_small_files *files, const char *name, json_t *json) {
   /* settings read well with 15 digits; scores of tokens have to come back as they are */
-  const int digits = strcmp(name, "tokenizer.json") == 0 ? SCORE_DIGITS : DIGITS;
+  const size_t digits = strcmp(name, "tokenizer.json") == 0 ? SCORE_DIGITS : DIGITS;
   char *text = json ? json_dumps(json, JSON_INDENT(INDENT) | JSON_REAL_PRECISION(digits)) : NULL;
   char *kept = text ? alb_arena_printf(arena, "%s\n", text) : NULL;
   free(text);

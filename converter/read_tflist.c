@@ -36,7 +36,7 @@ static alb_status take_name(alb_diag *diag, alb_span file, alb_str *name) {
 }
 
 alb_status alb_read_tflist(alb_diag *diag, alb_source *source, const alb_file *file) {
-  alb_str name;
+  alb_str name = {NULL, 0};
   size_t index;
   ALB_TRY(take_name(diag, file->bytes, &name));
   const char *index_name = alb_arena_printf(&source->arena, "%.*s.index", (int)name.n, name.p);

@@ -20,7 +20,7 @@ ALB_INLINE bool find_limits(const float *x, size_t width, float *low, float *hig
     const vec v = _mm512_mask_loadu_ps(first, first_mask(part_width(width, i)), x + i * VEC_LANES);
     least = vec_min(least, v);
     most = vec_max(most, v);
-    odd |= _mm512_cmp_ps_mask(vec_sub(v, v), vec_zero(), _CMP_NEQ_UQ);
+    odd = (__mmask16)(odd | _mm512_cmp_ps_mask(vec_sub(v, v), vec_zero(), _CMP_NEQ_UQ));
   }
   *low = -vec_largest(vec_negate(least));
   *high = vec_largest(most);

@@ -35,7 +35,7 @@ ALB_INLINE void vec_store(float *x, vec y) {
 }
 
 ALB_INLINE __mmask16 first_mask(size_t n) {
-  return n < VEC_LANES ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+  return (__mmask16)(n < VEC_LANES ? (1u << n) - 1 : 0xffffu);
 }
 
 ALB_INLINE vec vec_load_first(const float *x, size_t n) {
