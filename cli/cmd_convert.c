@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cli/convert_cli.h"
+#include "cli/convert_dedup.h"
 #include "cli/json_out.h"
 #include "converter/writer.h"
 
@@ -234,11 +234,28 @@ static void print_graph(void *context, const alb_pass *pass, size_t changes, con
   alb_graph_print(graph, stderr);
 }
 
+/* A graph that is not recognised still goes from ONNX to ONNX. */
+static alb_status write_unrecognised(alb_diag *diag, const alb_convert_cli *cli, const char *source,
+                                     const alb_loaded *loaded, const char **file) {
+  char *reason = strdup(alb_diag_text(diag, ALB_UNSUPPORTED));
+  alb_diag_free(diag);
+  *diag = (alb_diag){0};
+  const alb_status status = reason ? alb_convert_dedup(diag, cli, source, reason, loaded->source.onnx_bytes)
+                                   : alb_fail_memory(diag, 0, "a message");
+  free(reason);
+  if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
+  return status;
+}
+
 static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source,
                           const alb_convert_options *options, alb_loaded *loaded, const char **file) {
   alb_conversion conversion;
-  ALB_TRY(alb_model_load(diag, source, loaded));
-  alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
+  alb_status status = alb_model_load(diag, source, loaded);
+  if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
+    return write_unrecognised(diag, cli, source, loaded, file);
+  }
+  if (status != ALB_OK) return status;
+  status = alb_convert(diag, loaded, cli->output, options, &conversion);
   if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion);
   if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion);
   if (status == ALB_OK && !cli->quiet) print_warning(&conversion);

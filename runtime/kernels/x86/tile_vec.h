@@ -18,9 +18,11 @@ ALB_INLINE void tile_f32(const int R, const int P, const bool FETCH, const float
                          size_t panel_step, size_t k, fetch f, vec sum[TILE_SUMS]) {
   const int V = P * PANEL_VECS;
   for (size_t i = 0; i < k; i++) {
-    ALB_UNROLL
-    for (int p = 0; FETCH && p < P; p++) {
-      _mm_prefetch(f.ahead + (size_t)p * panel_step * sizeof(float) + i * f.step, _MM_HINT_T0);
+    if (FETCH) {
+      ALB_UNROLL
+      for (int p = 0; p < P; p++) {
+        _mm_prefetch(f.ahead + (size_t)p * panel_step * sizeof(float) + i * f.step, _MM_HINT_T0);
+      }
     }
     vec w[8];
     ALB_UNROLL
