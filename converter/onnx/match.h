@@ -84,6 +84,7 @@ typedef struct alb_onnx_match {
   uint32_t *reached;                  /* [values] the last walk that reached a class */
   uint32_t *user_begin, *users; /* [values + 1], nodes that use a value: users[user_begin[v] .. user_begin[v + 1]) */
   uint32_t walk;
+  size_t order; /* in which the layers before have query, key and value: match_attention.c */
   alb_onnx_encoder *out;
 } alb_onnx_match;
 

@@ -46,23 +46,34 @@ static double context_error(const attention *a, const size_t order[3], size_t he
   return worst;
 }
 
-/* The best order and number of heads for a context. */
-static alb_status explain(const attention *a, const float *target, size_t order[3], size_t *heads, double *error) {
-  double *scores = calloc(a->tokens, sizeof *scores);
-  float *row = calloc(a->hidden, sizeof *row);
-  *error = INFINITY;
-  for (size_t n = 1; scores && row && n <= a->hidden; n++) {
+/* An order and a number of heads, and how far its context is off. */
+typedef struct guess {
+  size_t order, heads; /* order: an index of `orders` */
+  double error;
+} guess;
+
+/* The best guess for a context. Where tokens have become alike, as they do in deep layers of models that are not
+ * trained, many guesses are as good as the right one: then it is that of the layers before. */
+static guess best_guess(const attention *a, const float *target, double *scores, float *row) {
+  guess best = {0, 0, INFINITY}, before = {a->m->order, a->m->out->heads, INFINITY};
+  for (size_t n = 1; n <= a->hidden; n++) {
     if (a->hidden % n) continue;
     for (size_t i = 0; i < 6; i++) {
       if (context_error(a, orders[i], n, 1, target, scores, row) > 4 * a->m->tolerance) continue;
-      const double e = context_error(a, orders[i], n, a->tokens, target, scores, row);
-      if (!(e < *error)) continue;
-      *error = e;
-      *heads = n;
-      memcpy(order, orders[i], sizeof orders[i]);
+      const guess this = {i, n, context_error(a, orders[i], n, a->tokens, target, scores, row)};
+      if (this.error < best.error) best = this;
+      if (i == before.order && n == before.heads) before = this;
     }
   }
+  const bool alike = a->m->out->layers.count && before.error <= fmax(4 * best.error, 1e-6);
+  return alike ? before : best;
+}
+
+static alb_status explain(const attention *a, const float *target, guess *out) {
+  double *scores = calloc(a->tokens, sizeof *scores);
+  float *row = calloc(a->hidden, sizeof *row);
   const bool memory = scores && row;
+  if (memory) *out = best_guess(a, target, scores, row);
   free(scores);
   free(row);
   return memory ? ALB_OK : alb_fail_memory(a->m->diag, 0, "an attention");
@@ -161,13 +172,14 @@ static alb_status find_context(attention *a, uint32_t node, alb_onnx_matched_lay
     if (m->product_of[reached] == ALB_ONNX_NONE) continue;
     alb_onnx_product *p = &m->products.items[m->product_of[reached]];
     if (p->used || p->kind != ALB_ONNX_PRODUCT || p->k != a->hidden || p->rows != a->tokens) continue;
-    size_t order[3] = {0, 1, 2};
-    double error;
+    guess found = {0, 0, INFINITY};
     const float *target;
     ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, p->x, &target));
-    ALB_TRY(explain(a, target, order, heads, &error));
-    if (error <= m->tolerance) {
-      fill(a, order, layer);
+    ALB_TRY(explain(a, target, &found));
+    if (found.error <= m->tolerance) {
+      fill(a, orders[found.order], layer);
+      *heads = found.heads;
+      m->order = found.order;
       *output = p;
       return ALB_OK;
     }
