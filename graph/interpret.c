@@ -82,7 +82,7 @@ static alb_status run_add(const frame *f, const alb_node *node, alb_array *out) 
   return ALB_OK;
 }
 
-static double activate(alb_activation activation, double x) {
+double alb_activation_value(alb_activation activation, double x) {
   switch (activation) {
     case ALB_ACT_GELU:
       return 0.5 * x * (1.0 + erf(x * 0.70710678118654752440));
@@ -127,7 +127,7 @@ static void multiply(const alb_node *node, const alb_array *x, alb_weight *weigh
     widen(alb_weight_row(weight, n), x->width, row);
     for (size_t i = 0; i < x->rows; i++) {
       const double sum = dot(wide + i * x->width, row, x->width) + (bias ? (double)bias[n] : 0.0);
-      out[i * weight->rows + n] = (float)activate(node->activation, (double)(float)sum);
+      out[i * weight->rows + n] = (float)alb_activation_value(node->activation, (double)(float)sum);
     }
   }
 }
@@ -201,7 +201,8 @@ static alb_status run_activation(const frame *f, const alb_node *node, alb_array
   const alb_array *x = value(f, node, 0);
   float *p = new_rows(f, x->rows, x->width, out);
   if (!p) return no_memory(f);
-  for (size_t i = 0; i < x->rows * x->width; i++) p[i] = (float)activate(node->activation, (double)x->f32[i]);
+  for (size_t i = 0; i < x->rows * x->width; i++)
+    p[i] = (float)alb_activation_value(node->activation, (double)x->f32[i]);
   return ALB_OK;
 }
 

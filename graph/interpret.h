@@ -38,4 +38,7 @@ alb_status alb_interpret_encoder(alb_diag *diag, const alb_graph *graph, const a
 /* Frees the values of an array that the interpreter made. */
 void alb_array_free(alb_array *array);
 
+/* What an activation makes of one number. */
+double alb_activation_value(alb_activation activation, double x);
+
 #endif

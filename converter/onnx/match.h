@@ -141,7 +141,6 @@ alb_status alb_match_matrix(alb_onnx_match *m, uint32_t value, size_t width, alb
 /* The numbers of a part that is a vector. */
 alb_status alb_match_vector(alb_onnx_match *m, const alb_onnx_part *part, const float **out);
 double alb_match_error(const float *a, const float *b, size_t n);
-double alb_match_activate(alb_activation activation, double x);
 
 /* ---- parts of an encoder; each fills m->out and fails with ALB_UNSUPPORTED naming node and expectation ---- */
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "converter/onnx/match.h"
+#include "graph/interpret.h"
 
 alb_status alb_match_matrix(alb_onnx_match *m, uint32_t value, size_t width, alb_onnx_matrix *out) {
   ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, value, &out->p));
@@ -25,27 +26,6 @@ double alb_match_error(const float *a, const float *b, size_t n) {
     largest = fmax(largest, fabs((double)b[i]));
   }
   return worst / largest;
-}
-
-double alb_match_activate(alb_activation activation, double x) {
-  switch (activation) {
-    case ALB_ACT_GELU:
-      return 0.5 * x * (1.0 + erf(x * 0.70710678118654752440));
-    case ALB_ACT_GELU_TANH:
-      return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
-    case ALB_ACT_RELU:
-      return x > 0 ? x : 0;
-    case ALB_ACT_SILU:
-      return x / (1.0 + exp(-x));
-    case ALB_ACT_TANH:
-      return tanh(x);
-    case ALB_ACT_SIGMOID:
-      return 1.0 / (1.0 + exp(-x));
-    case ALB_ACT_NONE:
-    case ALB_ACT_COUNT:
-      break;
-  }
-  return x;
 }
 
 /* ---- LayerNorm ---- */
@@ -228,7 +208,7 @@ static double bias_error(const alb_onnx_matrix *x, const float *vector, const fl
   double worst = 0, largest = 1e-30;
   for (size_t i = 0; i < x->rows * x->width; i++) {
     const double sum = (double)x->p[i] + (vector ? (double)vector[i % x->width] : 0);
-    const double d = fabs(alb_match_activate(activation, sum) - (double)y[i]);
+    const double d = fabs(alb_activation_value(activation, sum) - (double)y[i]);
     if (!(d <= worst)) worst = isnan(d) ? INFINITY : d;
     largest = fmax(largest, fabs((double)y[i]));
   }

@@ -1,39 +1,11 @@
 /* Writing ONNX files and finding equal constants without enough memory: an error at every place, and no leak. */
-#include <stdatomic.h>
-
 #include "base/file.h"
 #include "converter/onnx/export.h"
 #include "converter/onnx/onnx_dedup.h"
 #include "tests/support/check.h"
+#include "tests/support/failing_alloc.h"
 #include "tests/support/graph_text.h"
 #include "tests/support/tiny_model.h"
-
-/* The linker sends every allocation of the project here (tests/CMakeLists.txt). */
-static atomic_long taken, fail_at; /* allocations so far; the one to refuse (0: none), and all after it */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static int refuse(void) {
-  const long n = atomic_fetch_add(&taken, 1) + 1, at = atomic_load(&fail_at);
-  return at != 0 && n >= at;
-}
-
-void *__wrap_malloc(size_t n) {
-  return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n) {
-  return refuse() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  return refuse() ? NULL : __real_realloc(p, n);
-}
 
 static const char text[] =
     "blob 0 f32 80\nblob 1 f32 8\nblob 2 f32 64\nblob 3 int8 64 = quant 2 as 8x8\nblob 4 f32 8 = scale 2 as 8x8\n"

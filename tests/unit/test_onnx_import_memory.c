@@ -1,36 +1,8 @@
 /* Lack of memory is an error wherever it comes while an ONNX graph is recognised, bound and proven. */
-#include <stdatomic.h>
-
 #include "converter/onnx/onnx_import.h"
 #include "converter/onnx/onnx_lower.h"
 #include "tests/support/check.h"
-
-/* The linker sends every allocation of the project here (tests/CMakeLists.txt). */
-static atomic_long taken, fail_at; /* allocations so far; the one to refuse (0: none), and all after it */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static int refuse(void) {
-  const long n = atomic_fetch_add(&taken, 1) + 1, at = atomic_load(&fail_at);
-  return at != 0 && n >= at;
-}
-
-void *__wrap_malloc(size_t n) {
-  return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n) {
-  return refuse() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  return refuse() ? NULL : __real_realloc(p, n);
-}
+#include "tests/support/failing_alloc.h"
 
 /* Everything that is taken is given back. */
 static alb_status import(alb_diag *diag, const alb_file *file) {

@@ -1,36 +1,9 @@
 /* Lack of memory is an error at every allocation that reading and running an ONNX file makes. */
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "converter/onnx/onnx_eval.h"
 #include "tests/support/check.h"
-
-/* The linker sends every allocation of the project here (tests/CMakeLists.txt). */
-static atomic_long taken, fail_at; /* allocations so far; the one to refuse (0: none), and all after it */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static int refuse(void) {
-  const long n = atomic_fetch_add(&taken, 1) + 1, at = atomic_load(&fail_at);
-  return at != 0 && n >= at;
-}
-
-void *__wrap_malloc(size_t n) {
-  return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n) {
-  return refuse() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  return refuse() ? NULL : __real_realloc(p, n);
-}
+#include "tests/support/failing_alloc.h"
 
 enum { MAX_TENSORS = 9 };
 

@@ -1,35 +1,7 @@
 /* Lack of memory at every place while a TensorFlow checkpoint is read is an error, with nothing left behind. */
-#include <stdatomic.h>
-
 #include "converter/model_load.h"
 #include "tests/support/check.h"
-
-/* The linker sends every allocation of the project here (tests/CMakeLists.txt). */
-static atomic_long taken, fail_at; /* allocations so far; the one to refuse (0: none), and all after it */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static int refuse(void) {
-  const long n = atomic_fetch_add(&taken, 1) + 1, at = atomic_load(&fail_at);
-  return at != 0 && n >= at;
-}
-
-void *__wrap_malloc(size_t n) {
-  return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n) {
-  return refuse() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  return refuse() ? NULL : __real_realloc(p, n);
-}
+#include "tests/support/failing_alloc.h"
 
 static alb_status load(const char *path, long failing) {
   alb_loaded loaded = {0};
