@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "cli/convert_cli.h"
 
 enum { CONVERT, INSPECT, VALIDATE, COMMAND_COUNT };
@@ -87,6 +88,7 @@ static alb_status run_command(alb_diag *diag, int argc, char **argv, const char 
   } else if (args.version) {
     printf("albert-convert %s\n", ALB_VERSION_TEXT);
   } else {
+    alb_parallel_limit(cli.threads);
     ALB_TRY(run[args.command](diag, &cli, &args, file));
   }
   *file = NULL;

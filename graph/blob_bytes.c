@@ -5,9 +5,11 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "graph/tensors.h"
 
-enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 16 };
+/* WORTH_A_THREAD: elements for which one is worth starting. */
+enum { MAX_DEPTH = 8, BLOCK = 4096, TILE = 16, WORTH_A_THREAD = 1 << 17 };
 
 typedef struct maker {
   alb_diag *diag;
@@ -186,21 +188,29 @@ static inline void turn_tile(const alb_blob *blob, const uint8_t *in, uint8_t *o
   }
 }
 
-/* Inlined for each step, which is then a constant. */
-static inline void turn(const alb_blob *blob, const uint8_t *in, uint8_t *out, size_t step) {
-  for (uint64_t r = 0; r < blob->rows; r += TILE) {
-    for (uint64_t c = 0; c < blob->columns; c += TILE) turn_tile(blob, in, out, step, r, c);
+typedef struct turning {
+  const alb_blob *blob;
+  const uint8_t *in;
+  uint8_t *out;
+} turning;
+
+/* Rows of tiles first .. last-1. Inlined for each step, which is then a constant. */
+static inline void turn(const turning *t, size_t step, size_t first, size_t last) {
+  for (size_t r = first; r < last; r++) {
+    for (uint64_t c = 0; c < t->blob->columns; c += TILE) turn_tile(t->blob, t->in, t->out, step, r * TILE, c);
   }
 }
 
-static void turn_any(const alb_blob *blob, const uint8_t *in, uint8_t *out) {
-  const size_t step = alb_dtype_bytes(blob->dtype);
+static void turn_any(void *context, size_t index, size_t first, size_t last) {
+  const turning *t = context;
+  const size_t step = alb_dtype_bytes(t->blob->dtype);
+  (void)index;
   if (step == 4) {
-    turn(blob, in, out, 4);
+    turn(t, 4, first, last);
   } else if (step == 2) {
-    turn(blob, in, out, 2);
+    turn(t, 2, first, last);
   } else {
-    turn(blob, in, out, step);
+    turn(t, step, first, last);
   }
 }
 
@@ -208,7 +218,9 @@ static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out
   const void *bytes;
   void *owned;
   const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
-  if (status == ALB_OK) turn_any(blob, bytes, out);
+  turning t = {blob, bytes, out};
+  const size_t tiles = (size_t)(blob->rows / TILE + (blob->rows % TILE != 0));
+  if (status == ALB_OK) alb_parallel(tiles, WORTH_A_THREAD / (TILE * (size_t)blob->columns + 1) + 1, turn_any, &t);
   give_back(m, blob->inputs[0], owned);
   return status;
 }

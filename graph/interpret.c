@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/parallel.h"
 #include "graph/build_encoder.h"
 #include "graph/weight.h"
 
@@ -118,18 +119,52 @@ static void widen(const float *x, size_t n, double *out) {
   for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
 }
 
-/* wide: room for x and one row of the weight as double. */
-static void multiply(const alb_node *node, const alb_array *x, alb_weight *weight, const float *bias, double *wide,
-                     float *out) {
-  double *row = wide + x->rows * x->width;
-  widen(x->f32, x->rows * x->width, wide);
-  for (size_t n = 0; n < weight->rows; n++) {
-    widen(alb_weight_row(weight, n), x->width, row);
+/* One product; each part of it has rows of the weight of its own, as float and as double. */
+typedef struct product {
+  const alb_node *node;
+  const alb_array *x;
+  const alb_weight *weight;
+  const float *bias;
+  double *wide;  /* [x->rows][x->width], x */
+  double *wides; /* [ALB_PARALLEL_MAX][x->width] */
+  float *rows;   /* [ALB_PARALLEL_MAX][x->width] */
+  float *out;
+} product;
+
+/* Rows first .. last-1 of the weight, columns of the output. */
+static void multiply(void *context, size_t index, size_t first, size_t last) {
+  const product *p = context;
+  const alb_array *x = p->x;
+  alb_weight weight = *p->weight;
+  double *row = p->wides + index * x->width;
+  weight.row = p->rows + index * x->width;
+  for (size_t n = first; n < last; n++) {
+    widen(alb_weight_row(&weight, n), x->width, row);
     for (size_t i = 0; i < x->rows; i++) {
-      const double sum = dot(wide + i * x->width, row, x->width) + (bias ? (double)bias[n] : 0.0);
-      out[i * weight->rows + n] = (float)alb_activation_value(node->activation, (double)(float)sum);
+      const double sum = dot(p->wide + i * x->width, row, x->width) + (p->bias ? (double)p->bias[n] : 0.0);
+      p->out[i * weight.rows + n] = (float)alb_activation_value(p->node->activation, (double)(float)sum);
     }
   }
+}
+
+/* Numbers of multiply-adds for which a thread is worth starting. */
+enum { WORTH_A_THREAD = 1 << 19 };
+
+static alb_status multiply_rows(const frame *f, product *p) {
+  const size_t width = p->x->width, work = p->x->rows * width;
+  size_t n;
+  if (!alb_mul_ok(p->x->rows + ALB_PARALLEL_MAX, width, &n)) return no_memory(f);
+  p->wide = calloc(n ? n : 1, sizeof *p->wide);
+  p->rows = calloc(ALB_PARALLEL_MAX * width + 1, sizeof *p->rows);
+  const bool memory = p->wide && p->rows;
+  if (memory) {
+    p->wides = p->wide + work;
+    widen(p->x->f32, work, p->wide);
+    alb_parallel(p->weight->rows, WORTH_A_THREAD / (work + 1) + 1, multiply, p);
+  }
+  free(p->wide);
+  free(p->rows);
+  return memory ? ALB_OK : no_memory(f);
 }
 
 static alb_status run_linear(const frame *f, const alb_node *node, alb_array *out) {
@@ -138,11 +173,12 @@ static alb_status run_linear(const frame *f, const alb_node *node, alb_array *ou
   alb_status status = open_weight(f, node, 1, &weight);
   if (status == ALB_OK && node->operand_count == 3) status = open_weight(f, node, 2, &bias);
   float *p = status == ALB_OK ? new_rows(f, x->rows, weight.rows, out) : NULL;
-  size_t n;
-  double *wide = p && alb_mul_ok(x->rows + 1, x->width, &n) ? calloc(n ? n : 1, sizeof *wide) : NULL;
-  if (status == ALB_OK && !wide) status = no_memory(f);
-  if (wide) multiply(node, x, &weight, bias.row ? alb_weight_row(&bias, 0) : NULL, wide, p);
-  free(wide);
+  if (status == ALB_OK && !p) status = no_memory(f);
+  if (status == ALB_OK) {
+    product all = {.node = node, .x = x, .weight = &weight, .out = p};
+    all.bias = bias.row ? alb_weight_row(&bias, 0) : NULL;
+    status = multiply_rows(f, &all);
+  }
   alb_weight_close(&weight);
   alb_weight_close(&bias);
   return status;

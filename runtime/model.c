@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cores.h"
+#include "base/cores.h"
 
 const char *alb_version(void) {
   return ALB_VERSION_TEXT;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cores.h"
+#include "base/cores.h"
 
 enum { DEFAULT_BATCH_TOKENS = 4096 };
 

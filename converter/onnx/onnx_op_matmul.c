@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/parallel.h"
 #include "converter/onnx/onnx_matmul.h"
 
 /* ---- the product ---- */
@@ -103,30 +104,57 @@ static double affine(const alb_onnx_affine *f, size_t i, double x) {
   return f->scale ? x * alb_onnx_get_f64(f->scale, f->scale->count == 1 ? 0 : i) : x;
 }
 
-/* Row k of b as doubles; floats that stand side by side, as most weights do, without a call for each. */
-static void load_row(const alb_onnx_product *p, const matrices *b, size_t at, double *row) {
-  if (p->b->type == ALB_ONNX_FLOAT && b->column_step == 1 && !p->b_affine.zero && !p->b_affine.scale) {
-    for (size_t j = 0; j < p->n; j++) {
-      float x;
-      memcpy(&x, p->b->data + (at + j) * sizeof x, sizeof x);
-      row[j] = (double)x;
+/* One product of two matrices, columns in parts. */
+typedef struct multiplication {
+  const alb_onnx_product *p;
+  const matrices *a, *b;
+  size_t a_at, b_at; /* where they begin */
+  double *sums;      /* [m][n] */
+  double *row;       /* [n] */
+} multiplication;
+
+/* Columns first .. last-1 of a row of b, which begins at `at`, as doubles; floats that stand side by side, as most
+ * weights do, without a call for each. */
+static void load_row(const multiplication *x, size_t at, size_t first, size_t last) {
+  const alb_onnx_product *p = x->p;
+  if (p->b->type == ALB_ONNX_FLOAT && x->b->column_step == 1 && !p->b_affine.zero && !p->b_affine.scale) {
+    for (size_t j = first; j < last; j++) {
+      float value;
+      memcpy(&value, p->b->data + (at + j) * sizeof value, sizeof value);
+      x->row[j] = (double)value;
     }
     return;
   }
-  for (size_t j = 0; j < p->n; j++) row[j] = affine(&p->b_affine, j, alb_onnx_get_f64(p->b, at + j * b->column_step));
+  for (size_t j = first; j < last; j++) {
+    x->row[j] = affine(&p->b_affine, j, alb_onnx_get_f64(p->b, at + j * x->b->column_step));
+  }
 }
 
-/* Row by row of b, so that each element is converted once. sums is [m * n], row is [n]. */
-static void multiply(const alb_onnx_product *p, const matrices *a, const matrices *b, size_t a_at, size_t b_at,
-                     double *sums, double *row) {
-  memset(sums, 0, p->m * p->n * sizeof *sums);
+/* Columns first .. last-1 of the sums. Row by row of b, so that each element is converted once. */
+static void multiply(void *context, size_t index, size_t first, size_t last) {
+  const multiplication *x = context;
+  const alb_onnx_product *p = x->p;
+  const size_t columns = last - first;
+  (void)index;
+  for (size_t i = 0; i < p->m; i++) memset(x->sums + i * p->n + first, 0, columns * sizeof *x->sums);
   for (size_t k = 0; k < p->k; k++) {
-    load_row(p, b, b_at + k * b->row_step, row);
+    load_row(x, x->b_at + k * x->b->row_step, first, last);
     for (size_t i = 0; i < p->m; i++) {
-      const double x = affine(&p->a_affine, i, alb_onnx_get_f64(p->a, a_at + i * a->row_step + k * a->column_step));
-      for (size_t j = 0; j < p->n; j++) sums[i * p->n + j] += x * row[j];
+      const size_t at = x->a_at + i * x->a->row_step + k * x->a->column_step;
+      const double factor = affine(&p->a_affine, i, alb_onnx_get_f64(p->a, at));
+      double *sums = x->sums + i * p->n;
+      for (size_t j = first; j < last; j++) sums[j] += factor * x->row[j];
     }
   }
+}
+
+/* Multiply-adds for which a thread is worth starting. */
+enum { WORTH_A_THREAD = 1 << 19 };
+
+/* The fewest columns that make a part. */
+static size_t least_columns(const alb_onnx_product *p) {
+  size_t work;
+  return alb_mul_ok(p->m, p->k, &work) ? WORTH_A_THREAD / (work + 1) + 1 : 1;
 }
 
 alb_status alb_onnx_product_run(const alb_onnx_call *c, const alb_onnx_product *p,
@@ -141,7 +169,9 @@ alb_status alb_onnx_product_run(const alb_onnx_call *c, const alb_onnx_product *
   ALB_TRY(alb_onnx_doubles(c, size, &sums));
   const alb_status status = alb_onnx_doubles(c, p->n, &row);
   for (size_t i = 0; status == ALB_OK && i < p->batches; i++) {
-    multiply(p, &a, &b, batch_begin(&a, p->dims, batch_rank, i), batch_begin(&b, p->dims, batch_rank, i), sums, row);
+    multiplication x = {p,    &a, &b, batch_begin(&a, p->dims, batch_rank, i), batch_begin(&b, p->dims, batch_rank, i),
+                        sums, row};
+    alb_parallel(p->n, least_columns(p), multiply, &x);
     for (size_t k = 0; k < size; k++) put(context, i * size + k, sums[k] * p->alpha);
   }
   free(sums);

@@ -1,6 +1,6 @@
 /* How many threads are worth starting. */
-#ifndef ALB_RUNTIME_CORES_H
-#define ALB_RUNTIME_CORES_H
+#ifndef ALB_BASE_CORES_H
+#define ALB_BASE_CORES_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* How many threads are worth starting: physical cores, as far as Linux tells. */
-#include "runtime/cores.h"
+#include "base/cores.h"
 
 #include <sched.h>
 #include <stdbool.h>
