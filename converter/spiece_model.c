@@ -5,6 +5,7 @@
 
 #include "base/half.h"
 #include "base/utf8.h"
+#include "base/varint.h"
 #include "format/layout.h"
 
 /* ---- protobuf ---- */
@@ -20,15 +21,9 @@ static alb_status broken(alb_diag *diag, const char *what) {
 }
 
 static alb_status take_varint(alb_diag *diag, alb_span *from, uint64_t *out) {
-  alb_span byte;
-  *out = 0;
-  for (unsigned shift = 0; shift < 70; shift += 7) {
-    if (!alb_span_take(from, 1, &byte)) return broken(diag, "a number ends early");
-    if (shift == 63 && *byte.p > 1) break;
-    *out |= (uint64_t)(*byte.p & 0x7f) << shift;
-    if (*byte.p < 0x80) return ALB_OK;
-  }
-  return broken(diag, "a number of more than 64 bits");
+  const alb_status status = alb_take_varint(from, out);
+  if (status == ALB_OK) return ALB_OK;
+  return broken(diag, status == ALB_TRUNCATED ? "a number ends early" : "a number of more than 64 bits");
 }
 
 static alb_status take_field(alb_diag *diag, alb_span *from, field *out) {

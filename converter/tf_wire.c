@@ -1,16 +1,10 @@
 /* The wire format of protocol buffers, field by field. */
 #include "converter/tf_wire.h"
 
+#include "base/varint.h"
+
 bool alb_tf_wire_varint(alb_span *from, uint64_t *value) {
-  *value = 0;
-  for (unsigned shift = 0; shift < 70 && from->n; shift += 7) {
-    const uint8_t byte = *from->p;
-    *from = (alb_span){from->p + 1, from->n - 1};
-    if (shift == 63 && byte > 1) return false;
-    *value |= (uint64_t)(byte & 127) << shift;
-    if (byte < 128) return true;
-  }
-  return false;
+  return alb_take_varint(from, value) == ALB_OK;
 }
 
 static bool take_value(alb_span *message, alb_tf_wire_field *field) {

@@ -2,6 +2,7 @@
 #include "converter/onnx/onnx_wire.h"
 
 #include "base/utf8.h"
+#include "base/varint.h"
 
 enum { MAX_GROUPS = 100, TYPE_VARINT = 0, TYPE_FIXED64, TYPE_BYTES, TYPE_START, TYPE_END, TYPE_FIXED32 };
 
@@ -14,18 +15,9 @@ static alb_status wrong(const alb_wire *wire, alb_status status, const char *wha
 }
 
 alb_status alb_wire_varint(alb_wire *wire, uint64_t *value) {
-  *value = 0;
-  for (unsigned i = 0; i < 10; i++) {
-    if (i == wire->rest.n) return wrong(wire, ALB_TRUNCATED, "ends within a varint");
-    const uint8_t byte = wire->rest.p[i];
-    if (i == 9 && byte > 1) break;
-    *value |= (uint64_t)(byte & 0x7f) << (7 * i);
-    if (byte < 0x80) {
-      wire->rest = (alb_span){wire->rest.p + i + 1, wire->rest.n - i - 1};
-      return ALB_OK;
-    }
-  }
-  return wrong(wire, ALB_MALFORMED, "a varint is longer than 64 bits");
+  const alb_status status = alb_take_varint(&wire->rest, value);
+  if (status == ALB_OK) return ALB_OK;
+  return wrong(wire, status, status == ALB_TRUNCATED ? "ends within a varint" : "a varint is longer than 64 bits");
 }
 
 static alb_status take(alb_wire *wire, size_t n, alb_span *out) {
