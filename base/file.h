@@ -28,5 +28,9 @@ void alb_file_release(alb_span part);
 
 bool alb_path_exists(const char *path);
 bool alb_path_is_dir(const char *path);
+/* What stands behind the last slash; part of the path. */
+const char *alb_path_name(const char *path);
+/* What stands before it, for the caller to free: "." for a bare name. NULL: out of memory. */
+char *alb_path_folder(const char *path);
 
 #endif

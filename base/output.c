@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* A temporary name is ".NAME.alb-PID-N.tmp". Its file is locked (flock) while its writer lives, so
  * that the next writer of NAME can tell what a killed one left behind and remove it. */
 #define TEMP_MARK ".alb-"
@@ -21,18 +23,6 @@ enum { TEMP_NAME_BYTES = 200, TEMP_TRIES = 100 };
 static alb_status fail_errno(alb_diag *diag, const char *what) {
   const int code = errno;
   return alb_fail(diag, code == ENOMEM ? ALB_MEMORY : ALB_IO, "%s: %s", what, strerror(code));
-}
-
-static const char *base_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
-/* The folder of a path, in malloc'd memory: "." for a bare name. */
-static char *folder_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return strdup(".");
-  return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
 /* What stands at the path now: nothing, or (with replace) a regular file or a link. *mode is the
@@ -74,7 +64,7 @@ static void sweep_leftovers(const char *folder, const char *name) {
 
 static char *temp_path_for(const char *path) {
   static atomic_uint counter;
-  const char *name = base_name(path);
+  const char *name = alb_path_name(path);
   char *temp = NULL;
   if (asprintf(&temp, "%.*s.%.*s" TEMP_MARK "%ld-%u" TEMP_END, (int)(name - path), path, TEMP_NAME_BYTES, name,
                (long)getpid(), atomic_fetch_add(&counter, 1)) < 0) {
@@ -117,7 +107,7 @@ static bool open_nameless(const char *folder, alb_output *out) {
 }
 
 static alb_status open_temp(alb_diag *diag, const char *folder, int mode, alb_output *out) {
-  sweep_leftovers(folder, base_name(out->path));
+  sweep_leftovers(folder, alb_path_name(out->path));
   if (!open_nameless(folder, out)) ALB_TRY(open_named(diag, out));
   if (mode >= 0 && fchmod(out->fd, (mode_t)mode) != 0) return fail_errno(diag, "mode cannot be set");
   return ALB_OK;
@@ -126,9 +116,9 @@ static alb_status open_temp(alb_diag *diag, const char *folder, int mode, alb_ou
 alb_status alb_output_open(alb_diag *diag, const char *path, bool replace, alb_output *out) {
   int mode;
   *out = (alb_output){.fd = -1, .replace = replace};
-  if (!*base_name(path)) return alb_fail(diag, ALB_USAGE, "is not a file name");
+  if (!*alb_path_name(path)) return alb_fail(diag, ALB_USAGE, "is not a file name");
   ALB_TRY(check_target(diag, path, replace, &mode));
-  char *folder = folder_of(path);
+  char *folder = alb_path_folder(path);
   out->path = strdup(path);
   alb_status status = folder && out->path ? open_temp(diag, folder, mode, out)
                                           : alb_fail_memory(diag, strlen(path), "the output's path");
@@ -208,7 +198,7 @@ static alb_status put_in_place(alb_diag *diag, alb_output *out) {
 
 /* The folder of the target, to be synced; -1 for a folder that may be written but not read. */
 static alb_status open_folder(alb_diag *diag, const char *path, int *fd) {
-  char *folder = folder_of(path);
+  char *folder = alb_path_folder(path);
   if (!folder) return alb_fail_memory(diag, strlen(path), "a folder's name");
   *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   free(folder);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/output.h"
 
 /* ".NAME.alb-PID-N.dir", locked while its writer lives, so that the next writer of NAME can tell what a killed one
@@ -94,18 +95,6 @@ static void sweep_leftovers(const char *folder, const char *name) {
 
 /* ---- opening ---- */
 
-static const char *base_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
-/* The folder of a path, in malloc'd memory: "." for a bare name. */
-static char *folder_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return strdup(".");
-  return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-}
-
 /* The path without "/" at its end, in malloc'd memory. */
 static char *without_slashes(const char *path) {
   size_t n = strlen(path);
@@ -115,7 +104,7 @@ static char *without_slashes(const char *path) {
 
 static alb_status open_temp(alb_diag *diag, alb_output_dir *out) {
   static atomic_uint counter;
-  const char *name = base_name(out->path);
+  const char *name = alb_path_name(out->path);
   for (int i = 0; i < TEMP_TRIES; i++) {
     free(out->temp_path);
     out->temp_path = NULL;
@@ -143,13 +132,13 @@ alb_status alb_output_dir_open(alb_diag *diag, const char *path, bool replace, b
   *out = (alb_output_dir){.fd = -1, .replace = replace};
   ALB_TRY(alb_output_dir_check(diag, path, replace, may_go));
   out->path = without_slashes(path);
-  char *folder = out->path ? folder_of(out->path) : NULL;
+  char *folder = out->path ? alb_path_folder(out->path) : NULL;
   alb_status status = folder ? ALB_OK : alb_fail_memory(diag, strlen(path), "the output's path");
-  if (status == ALB_OK && (!*base_name(out->path) || is_dots(base_name(out->path)))) {
+  if (status == ALB_OK && (!*alb_path_name(out->path) || is_dots(alb_path_name(out->path)))) {
     status = alb_fail(diag, ALB_USAGE, "is not the name of a folder");
   }
   if (status == ALB_OK) {
-    sweep_leftovers(folder, base_name(out->path));
+    sweep_leftovers(folder, alb_path_name(out->path));
     status = open_temp(diag, out);
   }
   free(folder);
@@ -210,7 +199,7 @@ static alb_status commit(alb_diag *diag, alb_output_dir *out, int around) {
 }
 
 alb_status alb_output_dir_commit(alb_diag *diag, alb_output_dir *out) {
-  char *folder = folder_of(out->path);
+  char *folder = alb_path_folder(out->path);
   const int around = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   const alb_status status =
       folder ? commit(diag, out, around) : alb_fail_memory(diag, strlen(out->path), "a folder's name");
