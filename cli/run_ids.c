@@ -1,10 +1,7 @@
 /* Packed sequences of token ids, and the input lines of --ids that make them. */
 #include "cli/run_ids.h"
 
-typedef struct parser {
-  alb_diag *diag;
-  const char *begin, *p, *end;
-} parser;
+#include "cli/run_scan.h"
 
 void alb_ids_clear(alb_ids *ids) {
   ids->lengths.count = ids->ids.count = ids->type_ids.count = ids->truncated.count = 0;
@@ -17,44 +14,28 @@ void alb_ids_free(alb_ids *ids) {
   alb_vec_free(&ids->truncated);
 }
 
-static alb_status unexpected(const parser *s, const char *expected) {
-  return alb_fail(s->diag, ALB_MALFORMED, "expected %s at byte %zu", expected, (size_t)(s->p - s->begin));
-}
-
-static void skip_space(parser *s) {
-  while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r' || *s->p == '\n')) s->p++;
-}
-
-/* Takes the character if it comes next. */
-static bool take(parser *s, char c) {
-  skip_space(s);
-  if (s->p == s->end || *s->p != c) return false;
-  s->p++;
-  return true;
-}
-
-static bool take_word(parser *s, alb_str word) {
-  skip_space(s);
+static bool take_word(alb_line *s, alb_str word) {
+  alb_line_skip_space(s);
   if ((size_t)(s->end - s->p) < word.n || memcmp(s->p, word.p, word.n) != 0) return false;
   s->p += word.n;
   return true;
 }
 
-static bool is_digit(const parser *s) {
+static bool is_digit(const alb_line *s) {
   return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
 /* Up to 24 bytes of what stands here, for a message. */
-static alb_str found(const parser *s) {
+static alb_str found(const alb_line *s) {
   size_t n = 0;
   while (n < 24 && s->p + n < s->end && !strchr(" ,]", s->p[n])) n++;
   return (alb_str){s->p, n};
 }
 
 /* A whole number of 0 .. limit - 1, without sign, leading zeros, fraction or exponent. */
-static alb_status parse_id(parser *s, uint32_t limit, int32_t *out) {
+static alb_status parse_id(alb_line *s, uint32_t limit, int32_t *out) {
   uint64_t n = 0;
-  skip_space(s);
+  alb_line_skip_space(s);
   const char *start = s->p;
   for (; is_digit(s) && n <= INT32_MAX; s->p++) n = 10 * n + (uint64_t)(*s->p - '0');
   const size_t digits = (size_t)(s->p - start);
@@ -66,38 +47,38 @@ static alb_status parse_id(parser *s, uint32_t limit, int32_t *out) {
                   ALB_STR_ARGS(text), (size_t)(s->p - s->begin));
 }
 
-static alb_status parse_list(parser *s, uint32_t limit, alb_id_list *out) {
-  if (!take(s, '[')) return unexpected(s, "[");
-  if (take(s, ']')) return ALB_OK;
+static alb_status parse_list(alb_line *s, uint32_t limit, alb_id_list *out) {
+  if (!alb_line_take(s, '[')) return alb_line_unexpected(s, "[");
+  if (alb_line_take(s, ']')) return ALB_OK;
   do {
     int32_t id = 0;
     ALB_TRY(parse_id(s, limit, &id));
     if (!alb_vec_push(out, id)) return alb_fail_memory(s->diag, out->count, "token ids");
-  } while (take(s, ','));
-  return take(s, ']') ? ALB_OK : unexpected(s, ", or ]");
+  } while (alb_line_take(s, ','));
+  return alb_line_take(s, ']') ? ALB_OK : alb_line_unexpected(s, ", or ]");
 }
 
 /* The members of the object, each at most once. */
-static alb_status parse_members(parser *s, const alb_model_info *info, alb_ids *ids, bool *has_ids, bool *has_types) {
+static alb_status parse_members(alb_line *s, const alb_model_info *info, alb_ids *ids, bool *has_ids, bool *has_types) {
   do {
     const bool is_ids = take_word(s, ALB_STR("\"input_ids\""));
     const bool is_types = !is_ids && take_word(s, ALB_STR("\"token_type_ids\""));
     bool *has = is_ids ? has_ids : has_types;
-    if ((!is_ids && !is_types) || *has) return unexpected(s, "\"input_ids\" or \"token_type_ids\", each once");
+    if ((!is_ids && !is_types) || *has) return alb_line_unexpected(s, "\"input_ids\" or \"token_type_ids\", each once");
     *has = true;
-    if (!take(s, ':')) return unexpected(s, ":");
+    if (!alb_line_take(s, ':')) return alb_line_unexpected(s, ":");
     ALB_TRY(parse_list(s, is_ids ? info->vocab : info->type_vocab, is_ids ? &ids->ids : &ids->type_ids));
-  } while (take(s, ','));
+  } while (alb_line_take(s, ','));
   return ALB_OK;
 }
 
-static alb_status parse_object(parser *s, const alb_model_info *info, alb_ids *ids, bool *has_types) {
+static alb_status parse_object(alb_line *s, const alb_model_info *info, alb_ids *ids, bool *has_types) {
   bool has_ids = false;
-  if (!take(s, '{')) return unexpected(s, "{");
+  if (!alb_line_take(s, '{')) return alb_line_unexpected(s, "{");
   ALB_TRY(parse_members(s, info, ids, &has_ids, has_types));
-  if (!take(s, '}')) return unexpected(s, ", or }");
-  skip_space(s);
-  if (s->p != s->end) return unexpected(s, "the end of the line");
+  if (!alb_line_take(s, '}')) return alb_line_unexpected(s, ", or }");
+  alb_line_skip_space(s);
+  if (s->p != s->end) return alb_line_unexpected(s, "the end of the line");
   return has_ids ? ALB_OK : alb_fail(s->diag, ALB_MALFORMED, "\"input_ids\" is missing");
 }
 
@@ -107,7 +88,7 @@ static alb_status end_sequence(alb_diag *diag, alb_ids *ids, size_t length, bool
 }
 
 alb_status alb_ids_parse(alb_diag *diag, const alb_model_info *info, alb_str line, alb_ids *ids) {
-  parser s = {diag, line.p, line.p, line.p + line.n};
+  alb_line s = {diag, line.p, line.p, line.p + line.n, NULL};
   bool has_types = false;
   const size_t first = ids->ids.count;
   ALB_TRY(parse_object(&s, info, ids, &has_types));

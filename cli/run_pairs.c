@@ -5,42 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct parser {
-  alb_diag *diag;
-  const char *begin, *p, *end;
-  char *out; /* where the next text goes: a text is never longer than what stands for it */
-} parser;
-
-static alb_status unexpected(const parser *s, const char *expected) {
-  return alb_fail(s->diag, ALB_MALFORMED, "expected %s at byte %zu", expected, (size_t)(s->p - s->begin));
-}
-
-static void skip_space(parser *s) {
-  while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r' || *s->p == '\n')) s->p++;
-}
-
-/* Takes the character if it comes next. */
-static bool take(parser *s, char c) {
-  skip_space(s);
-  if (s->p == s->end || *s->p != c) return false;
-  s->p++;
-  return true;
-}
+#include "cli/run_scan.h"
 
 /* ---- strings ---- */
 
-static alb_status parse_hex(parser *s, uint32_t *out) {
+static alb_status parse_hex(alb_line *s, uint32_t *out) {
   *out = 0;
   for (int i = 0; i < 4; i++, s->p++) {
     const char *digits = "0123456789abcdef", c = s->p < s->end ? *s->p : '\0';
     const char *digit = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-    if (!digit) return unexpected(s, "four hexadecimal digits");
+    if (!digit) return alb_line_unexpected(s, "four hexadecimal digits");
     *out = *out * 16 + (uint32_t)(digit - digits);
   }
   return ALB_OK;
 }
 
-static void put_code_point(parser *s, uint32_t c) {
+static void put_code_point(alb_line *s, uint32_t c) {
   if (c < 0x80) {
     *s->out++ = (char)c;
     return;
@@ -52,40 +32,41 @@ static void put_code_point(parser *s, uint32_t c) {
 }
 
 /* Behind "\u": a code point, or a pair of surrogates. */
-static alb_status parse_unicode(parser *s) {
+static alb_status parse_unicode(alb_line *s) {
   uint32_t c, low;
   ALB_TRY(parse_hex(s, &c));
-  if (c >= 0xdc00 && c < 0xe000) return unexpected(s, "a whole pair of surrogates");
+  if (c >= 0xdc00 && c < 0xe000) return alb_line_unexpected(s, "a whole pair of surrogates");
   if (c >= 0xd800 && c < 0xdc00) {
-    if (s->end - s->p < 6 || s->p[0] != '\\' || s->p[1] != 'u') return unexpected(s, "a whole pair of surrogates");
+    if (s->end - s->p < 6 || s->p[0] != '\\' || s->p[1] != 'u')
+      return alb_line_unexpected(s, "a whole pair of surrogates");
     s->p += 2;
     ALB_TRY(parse_hex(s, &low));
-    if (low < 0xdc00 || low >= 0xe000) return unexpected(s, "a whole pair of surrogates");
+    if (low < 0xdc00 || low >= 0xe000) return alb_line_unexpected(s, "a whole pair of surrogates");
     c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
   }
   put_code_point(s, c);
   return ALB_OK;
 }
 
-static alb_status parse_escape(parser *s) {
+static alb_status parse_escape(alb_line *s) {
   static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
   const char c = s->p < s->end ? *s->p : '\0';
   const char *known = c ? strchr(from, c) : NULL;
-  if (c != 'u' && !known) return unexpected(s, "a known escape");
+  if (c != 'u' && !known) return alb_line_unexpected(s, "a known escape");
   s->p++;
   if (c == 'u') return parse_unicode(s);
   *s->out++ = to[known - from];
   return ALB_OK;
 }
 
-static alb_status parse_string(parser *s, alb_str *text) {
-  if (!take(s, '"')) return unexpected(s, "\"");
+static alb_status parse_string(alb_line *s, alb_str *text) {
+  if (!alb_line_take(s, '"')) return alb_line_unexpected(s, "\"");
   text->p = s->out;
   while (s->p < s->end && *s->p != '"') {
     const char c = *s->p++;
     if ((unsigned char)c < 0x20) {
       s->p--;
-      return unexpected(s, "an escaped control character");
+      return alb_line_unexpected(s, "an escaped control character");
     }
     if (c == '\\')
       ALB_TRY(parse_escape(s));
@@ -93,14 +74,14 @@ static alb_status parse_string(parser *s, alb_str *text) {
       *s->out++ = c;
   }
   text->n = (size_t)(s->out - text->p);
-  if (s->p == s->end) return unexpected(s, "the end of the string");
+  if (s->p == s->end) return alb_line_unexpected(s, "the end of the string");
   s->p++;
   return ALB_OK;
 }
 
 /* ---- the object ---- */
 
-static alb_status parse_member(parser *s, const alb_pair_keys *keys, alb_pair *pair) {
+static alb_status parse_member(alb_line *s, const alb_pair_keys *keys, alb_pair *pair) {
   alb_str key;
   char *const before = s->out;
   ALB_TRY(parse_string(s, &key));
@@ -112,17 +93,17 @@ static alb_status parse_member(parser *s, const alb_pair_keys *keys, alb_pair *p
     return alb_fail(s->diag, ALB_MALFORMED, "expected \"%s\" and \"%s\", each once, found \"%.*s\" before byte %zu",
                     keys->first, keys->second, (int)(key.n < 64 ? key.n : 64), key.p, (size_t)(s->p - s->begin));
   }
-  if (!take(s, ':')) return unexpected(s, ":");
+  if (!alb_line_take(s, ':')) return alb_line_unexpected(s, ":");
   return parse_string(s, text);
 }
 
-static alb_status parse(parser *s, const alb_pair_keys *keys, alb_pair *pair) {
-  if (!take(s, '{')) return unexpected(s, "{");
+static alb_status parse(alb_line *s, const alb_pair_keys *keys, alb_pair *pair) {
+  if (!alb_line_take(s, '{')) return alb_line_unexpected(s, "{");
   do ALB_TRY(parse_member(s, keys, pair));
-  while (take(s, ','));
-  if (!take(s, '}')) return unexpected(s, ", or }");
-  skip_space(s);
-  if (s->p != s->end) return unexpected(s, "the end of the line");
+  while (alb_line_take(s, ','));
+  if (!alb_line_take(s, '}')) return alb_line_unexpected(s, ", or }");
+  alb_line_skip_space(s);
+  if (s->p != s->end) return alb_line_unexpected(s, "the end of the line");
   if (pair->first.p && (pair->second.p || keys->second_optional)) return ALB_OK;
   return alb_fail(s->diag, ALB_MALFORMED, "\"%s\" is missing", pair->first.p ? keys->second : keys->first);
 }
@@ -130,7 +111,7 @@ static alb_status parse(parser *s, const alb_pair_keys *keys, alb_pair *pair) {
 alb_status alb_pair_parse(alb_diag *diag, alb_str line, const alb_pair_keys *keys, alb_pair *out) {
   *out = (alb_pair){.memory = malloc(line.n + 1)};
   if (!out->memory) return alb_fail_memory(diag, line.n, "a line");
-  parser s = {diag, line.p, line.p, line.p + line.n, out->memory};
+  alb_line s = {diag, line.p, line.p, line.p + line.n, out->memory};
   return parse(&s, keys, out);
 }
 
