@@ -3,35 +3,9 @@
 #include "converter/vocab.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "tests/support/check.h"
+#include "tests/support/failing_alloc.h"
 
 #define CASES "tests/tokenizer/cases/"
-
-/* The linker sends every allocation of the project here (tests/CMakeLists.txt). */
-static long taken, fail_at; /* allocations so far; the one to refuse (0: none), and all after it */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static int refuse(void) {
-  taken++;
-  return fail_at != 0 && taken >= fail_at;
-}
-
-void *__wrap_malloc(size_t n) {
-  return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n) {
-  return refuse() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  return refuse() ? NULL : __real_realloc(p, n);
-}
 
 /* A case's tokenizer as a file would have it. */
 typedef struct fixture {
