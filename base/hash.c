@@ -4,38 +4,72 @@
 
 #include <xxhash.h>
 
-static alb_hash128 canonical(XXH128_hash_t value) {
+#include "base/hash_kernel.h"
+
+static void store(XXH128_hash_t value, uint8_t canonical[16]) {
   XXH128_canonical_t digest;
-  alb_hash128 hash;
   XXH128_canonicalFromHash(&digest, value);
-  memcpy(hash.bytes, digest.digest, sizeof hash.bytes);
-  return hash;
+  memcpy(canonical, digest.digest, sizeof digest.digest);
+}
+
+static uint64_t hash64(const void *bytes, size_t n) {
+  return XXH3_64bits(bytes, n);
+}
+
+static void hash128(const void *bytes, size_t n, uint8_t canonical[16]) {
+  store(XXH3_128bits(bytes, n), canonical);
+}
+
+static void update128(void *state, const void *bytes, size_t n) {
+  (void)XXH3_128bits_update(state, bytes, n);
+}
+
+/* The library's own are of the oldest width that its build had. */
+static const alb_hash_kernel library = {hash64, hash128, update128};
+
+const alb_hash_kernel *alb_hash_kernel_of(alb_wide wide) {
+#if defined(__x86_64__)
+  if (wide >= ALB_WIDE_AVX512) return &alb_hash_avx512;
+  if (wide >= ALB_WIDE_AVX2) return &alb_hash_avx2;
+#endif
+  (void)wide;
+  return &library;
+}
+
+static const alb_hash_kernel *best(void) {
+  return alb_hash_kernel_of(alb_wide_best());
 }
 
 alb_hash128 alb_hash_bytes(alb_span bytes) {
-  return canonical(XXH3_128bits(bytes.p, bytes.n));
+  alb_hash128 hash;
+  best()->hash128(bytes.p, bytes.n, hash.bytes);
+  return hash;
 }
 
 alb_hash128 alb_hash_pieces(const alb_span *pieces, size_t count) {
   XXH3_state_t state;
+  alb_hash128 hash;
   (void)XXH3_128bits_reset(&state);
-  for (size_t i = 0; i < count; i++) (void)XXH3_128bits_update(&state, pieces[i].p, pieces[i].n);
-  return canonical(XXH3_128bits_digest(&state));
+  for (size_t i = 0; i < count; i++) best()->update128(&state, pieces[i].p, pieces[i].n);
+  store(XXH3_128bits_digest(&state), hash.bytes);
+  return hash;
 }
 
 uint64_t alb_hash64_bytes(alb_span bytes) {
-  return XXH3_64bits(bytes.p, bytes.n);
+  return best()->hash64(bytes.p, bytes.n);
 }
 
 alb_hash128 alb_hash_steps(alb_span bytes, size_t step, void (*done)(alb_span piece)) {
   XXH3_state_t state;
   alb_span piece;
+  alb_hash128 hash;
   (void)XXH3_128bits_reset(&state);
   while (alb_span_take(&bytes, bytes.n < step ? bytes.n : step, &piece) && piece.n) {
-    (void)XXH3_128bits_update(&state, piece.p, piece.n);
+    best()->update128(&state, piece.p, piece.n);
     done(piece);
   }
-  return canonical(XXH3_128bits_digest(&state));
+  store(XXH3_128bits_digest(&state), hash.bytes);
+  return hash;
 }
 
 void alb_hash_hex(const alb_hash128 *hash, char out[33]) {

@@ -1,4 +1,4 @@
-# The one table of instruction sets: the end of a kernel file's name gives its compile flags. Headers *_vec.h are
+# The one table of instruction sets: the end of a file's name gives its compile flags. Headers *_vec.h are
 # written for several; the test of headers takes the oldest.
 set(ALB_ISA_TABLE
   "vec|-mavx2 -mfma -mf16c"

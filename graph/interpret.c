@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/parallel.h"
 #include "graph/build_encoder.h"
+#include "graph/products.h"
 #include "graph/weight.h"
 
 /* What an operator sees: its node, its arrays, and how to open its weights. */
@@ -104,20 +105,12 @@ double alb_activation_value(alb_activation activation, double x) {
   return x;
 }
 
-/* Eight partial sums, so that a compiler may use vectors without changing the order it was given. */
-static double dot(const double *a, const double *b, size_t n) {
-  double sums[8] = {0};
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (size_t k = 0; k < 8; k++) sums[k] += a[i + k] * b[i + k];
-  }
-  for (; i < n; i++) sums[i % 8] += a[i] * b[i];
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
 static void widen(const float *x, size_t n, double *out) {
   for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
 }
+
+/* Rows of a weight that are taken at a time, so that each row of x is fetched once for all of them. */
+enum { BLOCK = 8 };
 
 /* One product; each part of it has rows of the weight of its own, as float and as double. */
 typedef struct product {
@@ -126,24 +119,35 @@ typedef struct product {
   const alb_weight *weight;
   const float *bias;
   double *wide;  /* [x->rows][x->width], x */
-  double *wides; /* [ALB_PARALLEL_MAX][x->width] */
+  double *wides; /* [ALB_PARALLEL_MAX][BLOCK][x->width] */
+  double *sums;  /* [ALB_PARALLEL_MAX][x->rows][BLOCK] */
   float *rows;   /* [ALB_PARALLEL_MAX][x->width] */
   float *out;
 } product;
 
+/* Columns first .. first + n - 1 of the output from their sums. */
+static void finish(const product *p, const double *sums, size_t first, size_t n) {
+  for (size_t i = 0; i < p->x->rows; i++) {
+    for (size_t k = 0; k < n; k++) {
+      const double sum = sums[i * BLOCK + k] + (p->bias ? (double)p->bias[first + k] : 0.0);
+      p->out[i * p->weight->rows + first + k] = (float)alb_activation_value(p->node->activation, (double)(float)sum);
+    }
+  }
+}
+
 /* Rows first .. last-1 of the weight, columns of the output. */
 static void multiply(void *context, size_t index, size_t first, size_t last) {
   const product *p = context;
-  const alb_array *x = p->x;
+  const size_t width = p->x->width;
+  const alb_products *products = alb_products_of(alb_wide_best());
   alb_weight weight = *p->weight;
-  double *row = p->wides + index * x->width;
-  weight.row = p->rows + index * x->width;
-  for (size_t n = first; n < last; n++) {
-    widen(alb_weight_row(&weight, n), x->width, row);
-    for (size_t i = 0; i < x->rows; i++) {
-      const double sum = dot(p->wide + i * x->width, row, x->width) + (p->bias ? (double)p->bias[n] : 0.0);
-      p->out[i * weight.rows + n] = (float)alb_activation_value(p->node->activation, (double)(float)sum);
-    }
+  double *block = p->wides + index * BLOCK * width, *sums = p->sums + index * BLOCK * p->x->rows;
+  weight.row = p->rows + index * width;
+  for (size_t at = first; at < last; at += BLOCK) {
+    const size_t n = last - at < BLOCK ? last - at : BLOCK;
+    for (size_t k = 0; k < n; k++) widen(alb_weight_row(&weight, at + k), width, block + k * width);
+    products->dots(p->wide, p->x->rows, block, n, width, sums, BLOCK);
+    finish(p, sums, at, n);
   }
 }
 
@@ -151,14 +155,15 @@ static void multiply(void *context, size_t index, size_t first, size_t last) {
 enum { WORTH_A_THREAD = 1 << 19 };
 
 static alb_status multiply_rows(const frame *f, product *p) {
-  const size_t width = p->x->width, work = p->x->rows * width;
+  const size_t width = p->x->width, work = p->x->rows * width, parts = (size_t)ALB_PARALLEL_MAX * BLOCK;
   size_t n;
-  if (!alb_mul_ok(p->x->rows + ALB_PARALLEL_MAX, width, &n)) return no_memory(f);
+  if (!alb_mul_ok(p->x->rows + parts, width + parts, &n)) return no_memory(f);
   p->wide = calloc(n ? n : 1, sizeof *p->wide);
   p->rows = calloc(ALB_PARALLEL_MAX * width + 1, sizeof *p->rows);
   const bool memory = p->wide && p->rows;
   if (memory) {
     p->wides = p->wide + work;
+    p->sums = p->wides + parts * width;
     widen(p->x->f32, work, p->wide);
     alb_parallel(p->weight->rows, WORTH_A_THREAD / (work + 1) + 1, multiply, p);
   }

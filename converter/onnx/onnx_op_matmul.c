@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/parallel.h"
 #include "converter/onnx/onnx_matmul.h"
+#include "graph/products.h"
 
 /* ---- the product ---- */
 
@@ -104,29 +105,42 @@ static double affine(const alb_onnx_affine *f, size_t i, double x) {
   return f->scale ? x * alb_onnx_get_f64(f->scale, f->scale->count == 1 ? 0 : i) : x;
 }
 
+/* DEPTH rows of b are taken at a time, COLUMNS of them at a time, so that what is added stays in the nearest cache. */
+enum { DEPTH = ALB_PRODUCT_DEPTH, COLUMNS = 256 };
+
 /* One product of two matrices, columns in parts. */
 typedef struct multiplication {
   const alb_onnx_product *p;
   const matrices *a, *b;
   size_t a_at, b_at; /* where they begin */
   double *sums;      /* [m][n] */
-  double *row;       /* [n] */
+  double *factors;   /* [m][k], by DEPTH columns: [k / DEPTH][m][DEPTH] */
 } multiplication;
 
-/* Columns first .. last-1 of a row of b, which begins at `at`, as doubles; floats that stand side by side, as most
- * weights do, without a call for each. */
-static void load_row(const multiplication *x, size_t at, size_t first, size_t last) {
+/* Part of a row of b as doubles: n columns from `first` on of the row that begins at `at`; floats that stand side by
+ * side, as most weights do, without a call for each. */
+static void load_row(const multiplication *x, size_t at, size_t first, size_t n, double *out) {
   const alb_onnx_product *p = x->p;
   if (p->b->type == ALB_ONNX_FLOAT && x->b->column_step == 1 && !p->b_affine.zero && !p->b_affine.scale) {
-    for (size_t j = first; j < last; j++) {
+    for (size_t j = 0; j < n; j++) {
       float value;
-      memcpy(&value, p->b->data + (at + j) * sizeof value, sizeof value);
-      x->row[j] = (double)value;
+      memcpy(&value, p->b->data + (at + first + j) * sizeof value, sizeof value);
+      out[j] = (double)value;
     }
     return;
   }
-  for (size_t j = first; j < last; j++) {
-    x->row[j] = affine(&p->b_affine, j, alb_onnx_get_f64(p->b, at + j * x->b->column_step));
+  for (size_t j = 0; j < n; j++) {
+    out[j] = affine(&p->b_affine, first + j, alb_onnx_get_f64(p->b, at + (first + j) * x->b->column_step));
+  }
+}
+
+/* Columns k .. k + depth - 1 of a, row by row. */
+static void load_factors(const multiplication *x, size_t k, size_t depth, double *out) {
+  for (size_t i = 0; i < x->p->m; i++) {
+    for (size_t d = 0; d < depth; d++) {
+      const size_t at = x->a_at + i * x->a->row_step + (k + d) * x->a->column_step;
+      *out++ = affine(&x->p->a_affine, i, alb_onnx_get_f64(x->p->a, at));
+    }
   }
 }
 
@@ -134,16 +148,16 @@ static void load_row(const multiplication *x, size_t at, size_t first, size_t la
 static void multiply(void *context, size_t index, size_t first, size_t last) {
   const multiplication *x = context;
   const alb_onnx_product *p = x->p;
-  const size_t columns = last - first;
+  const alb_products *products = alb_products_of(alb_wide_best());
+  double rows[DEPTH * COLUMNS];
   (void)index;
-  for (size_t i = 0; i < p->m; i++) memset(x->sums + i * p->n + first, 0, columns * sizeof *x->sums);
-  for (size_t k = 0; k < p->k; k++) {
-    load_row(x, x->b_at + k * x->b->row_step, first, last);
-    for (size_t i = 0; i < p->m; i++) {
-      const size_t at = x->a_at + i * x->a->row_step + k * x->a->column_step;
-      const double factor = affine(&p->a_affine, i, alb_onnx_get_f64(p->a, at));
-      double *sums = x->sums + i * p->n;
-      for (size_t j = first; j < last; j++) sums[j] += factor * x->row[j];
+  for (size_t i = 0; i < p->m; i++) memset(x->sums + i * p->n + first, 0, (last - first) * sizeof *x->sums);
+  for (size_t k = 0; k < p->k; k += DEPTH) {
+    const size_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
+    for (size_t j = first; j < last; j += COLUMNS) {
+      const size_t n = last - j < COLUMNS ? last - j : COLUMNS;
+      for (size_t d = 0; d < depth; d++) load_row(x, x->b_at + (k + d) * x->b->row_step, j, n, rows + d * COLUMNS);
+      products->add(x->factors + k * p->m, p->m, rows, COLUMNS, depth, n, x->sums + j, p->n);
     }
   }
 }
@@ -157,25 +171,35 @@ static size_t least_columns(const alb_onnx_product *p) {
   return alb_mul_ok(p->m, p->k, &work) ? WORTH_A_THREAD / (work + 1) + 1 : 1;
 }
 
+/* One batch: every factor is read once, before the parts begin. */
+static void run_batch(multiplication *x) {
+  for (size_t k = 0; k < x->p->k; k += DEPTH) {
+    load_factors(x, k, x->p->k - k < DEPTH ? x->p->k - k : DEPTH, x->factors + k * x->p->m);
+  }
+  alb_parallel(x->p->n, least_columns(x->p), multiply, x);
+}
+
 alb_status alb_onnx_product_run(const alb_onnx_call *c, const alb_onnx_product *p,
                                 void (*put)(void *context, size_t i, double sum), void *context) {
   const matrices a = matrices_of(p->a, p->a_turned, p->a_batch_turned, true);
   const matrices b = matrices_of(p->b, p->b_turned, p->b_batch_turned, false);
   const size_t batch_rank = p->rank - (p->a->rank > 1) - (p->b->rank > 1);
-  double *sums, *row = NULL;
-  size_t size;
-  if (!alb_mul_ok(p->m, p->n, &size)) return alb_onnx_refuse(c, ALB_LIMIT, "its size overflows");
-  if (size == 0 || p->batches == 0) return ALB_OK;
-  ALB_TRY(alb_onnx_doubles(c, size, &sums));
-  const alb_status status = alb_onnx_doubles(c, p->n, &row);
-  for (size_t i = 0; status == ALB_OK && i < p->batches; i++) {
-    multiplication x = {p,    &a, &b, batch_begin(&a, p->dims, batch_rank, i), batch_begin(&b, p->dims, batch_rank, i),
-                        sums, row};
-    alb_parallel(p->n, least_columns(p), multiply, &x);
-    for (size_t k = 0; k < size; k++) put(context, i * size + k, sums[k] * p->alpha);
+  multiplication x = {.p = p, .a = &a, .b = &b};
+  size_t size, factors;
+  if (!alb_mul_ok(p->m, p->n, &size) || !alb_mul_ok(p->m, p->k, &factors)) {
+    return alb_onnx_refuse(c, ALB_LIMIT, "its size overflows");
   }
-  free(sums);
-  free(row);
+  if (size == 0 || p->batches == 0) return ALB_OK;
+  ALB_TRY(alb_onnx_doubles(c, size, &x.sums));
+  const alb_status status = alb_onnx_doubles(c, factors, &x.factors);
+  for (size_t i = 0; status == ALB_OK && i < p->batches; i++) {
+    x.a_at = batch_begin(&a, p->dims, batch_rank, i);
+    x.b_at = batch_begin(&b, p->dims, batch_rank, i);
+    run_batch(&x);
+    for (size_t k = 0; k < size; k++) put(context, i * size + k, x.sums[k] * p->alpha);
+  }
+  free(x.sums);
+  free(x.factors);
   return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/hash_kernel.h"
 #include "base/utf8.h"
 #include "base/vocabulary.h"
 #include "format/planes.h"
@@ -28,6 +29,27 @@ static void test_hash(void **state) {
     assert_true(alb_hash_equal(&whole, &same));
   }
   assert_false(alb_hash_equal(&whole, &empty));
+}
+
+/* Every width of vectors gives the hashes of the library's own code. */
+static void test_hash_widths(void **state) {
+  (void)state;
+  static uint8_t bytes[5000];
+  const alb_hash_kernel *plain = alb_hash_kernel_of(ALB_WIDE_NONE);
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * i >> 3);
+  for (int wide = ALB_WIDE_NONE; wide <= (int)alb_wide_best(); wide++) {
+    const alb_hash_kernel *kernel = alb_hash_kernel_of((alb_wide)wide);
+    for (size_t n = 0; n + 1 < sizeof bytes; n += n < 600 ? 1 : 97) {
+      uint8_t expected[16], got[16];
+      assert_true(plain->hash64(bytes + 1, n) == kernel->hash64(bytes + 1, n));
+      plain->hash128(bytes + 1, n, expected);
+      kernel->hash128(bytes + 1, n, got);
+      assert_memory_equal(expected, got, sizeof got);
+      const alb_span pieces[] = {{bytes + 1, n / 3}, {bytes + 1 + n / 3, n - n / 3}};
+      const alb_hash128 joined = alb_hash_pieces(pieces, 2);
+      assert_memory_equal(expected, joined.bytes, sizeof expected);
+    }
+  }
 }
 
 /* Every sequence of up to 3 bytes, and the borders of those of 4, against the definition. */
@@ -151,8 +173,8 @@ static void test_planes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_hash), cmocka_unit_test(test_utf8),
-                                     cmocka_unit_test(test_file), cmocka_unit_test(test_tables),
-                                     cmocka_unit_test(test_planes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_hash),   cmocka_unit_test(test_hash_widths),
+                                     cmocka_unit_test(test_utf8),   cmocka_unit_test(test_file),
+                                     cmocka_unit_test(test_tables), cmocka_unit_test(test_planes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
