@@ -33,14 +33,19 @@ static alb_status find_size(alb_inspection *out, alb_share_mode mode, size_t col
   return status == ALB_MEMORY ? status : ALB_OK;
 }
 
+/* Blobs that are not hashed are alike no other. */
+static bool equal_blobs(const alb_blob *a, const alb_blob *b) {
+  if (a == b) return true;
+  return a->hashed && b->hashed && a->dtype == b->dtype && a->elements == b->elements &&
+         alb_hash_equal(&a->hash, &b->hash);
+}
+
 uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t) {
   const alb_tensors *tensors = &inspection->loaded.tensors;
   const alb_blob *blob = &tensors->blobs.items[tensors->tensors.items[t].blob];
   for (uint32_t e = 0; e < t; e++) {
     const alb_blob *other = &tensors->blobs.items[tensors->tensors.items[e].blob];
-    if (other->dtype == blob->dtype && other->elements == blob->elements && alb_hash_equal(&other->hash, &blob->hash)) {
-      return e;
-    }
+    if (equal_blobs(other, blob)) return e;
   }
   return t;
 }

@@ -6,6 +6,7 @@
 #include "converter/config_google.h"
 #include "converter/import_alb.h"
 #include "converter/onnx/onnx_import.h"
+#include "graph/alike.h"
 #include "graph/build_encoder.h"
 
 /* What the model is for, by its heads: the first that is there. */
@@ -107,7 +108,9 @@ alb_status alb_model_load(alb_diag *diag, const char *path, alb_loaded *out) {
 
 alb_status alb_loaded_clone(alb_diag *diag, alb_loaded *loaded, alb_tensors *tensors) {
   alb_hash128 hash;
+  ALB_TRY(alb_tensors_hash_alike(diag, &loaded->tensors));
   for (uint32_t b = 0; b < loaded->tensors.blobs.count; b++) {
+    if (alb_blob_has_content(&loaded->tensors, &loaded->tensors.blobs.items[b])) continue;
     ALB_TRY(alb_blob_hash(diag, &loaded->tensors, b, &hash));
   }
   return alb_tensors_clone(diag, &loaded->tensors, tensors);

@@ -31,7 +31,7 @@ alb_status alb_model_load(alb_diag *diag, const char *path, alb_loaded *out);
  * shared but what the source shares. Into an empty graph. */
 alb_status alb_loaded_graph(alb_diag *diag, const alb_loaded *loaded, alb_tensors *tensors, alb_graph *graph);
 
-/* Clones the tensors, with their hashes, so that passes may change them. */
+/* Clones the tensors, with the hashes of those that may be equal to another one, so that passes may change them. */
 alb_status alb_loaded_clone(alb_diag *diag, alb_loaded *loaded, alb_tensors *tensors);
 
 void alb_model_unload(alb_loaded *loaded);

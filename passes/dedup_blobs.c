@@ -7,6 +7,7 @@
  * by the bytes it will have. Needs nothing; keeps all values. */
 #include <stdlib.h>
 
+#include "graph/alike.h"
 #include "passes/pass.h"
 
 typedef struct entry {
@@ -29,28 +30,16 @@ static bool equal_entries(const entry *x, const entry *y) {
   return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
 }
 
-/* Source bytes, and those transposed, cut, joined, or all of it, as readers make them (a few deep, whatever the
- * file). */
-static bool has_content(const alb_tensors *tensors, const alb_blob *blob) {
-  if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.p != NULL;
-  const bool moves = blob->kind == ALB_BLOB_TRANSPOSE || blob->kind == ALB_BLOB_PART || blob->kind == ALB_BLOB_CONCAT;
-  if (!moves) return false;
-  for (size_t i = 0; i < blob->input_count; i++) {
-    if (!has_content(tensors, &tensors->blobs.items[blob->inputs[i]])) return false;
-  }
-  return true;
-}
-
 /* first[b] = the lowest blob with the bytes of b. */
 static alb_status find_equal(alb_diag *diag, alb_tensors *tensors, entry *entries, uint32_t *first) {
   size_t n = 0;
-  for (size_t b = 0; b < tensors->blobs.count; b++) {
-    first[b] = (uint32_t)b;
-    if (!has_content(tensors, &tensors->blobs.items[b])) continue;
-    ALB_TRY(alb_blob_hash(diag, tensors, (uint32_t)b, &entries[n].hash));
-    entries[n].dtype = tensors->blobs.items[b].dtype;
-    entries[n].elements = tensors->blobs.items[b].elements;
-    entries[n++].blob = (uint32_t)b;
+  ALB_TRY(alb_tensors_hash_alike(diag, tensors));
+  for (uint32_t b = 0; b < tensors->blobs.count; b++) {
+    const alb_blob *blob = &tensors->blobs.items[b];
+    first[b] = b;
+    if (blob->hashed && alb_blob_has_content(tensors, blob)) {
+      entries[n++] = (entry){blob->hash, blob->dtype, blob->elements, b};
+    }
   }
   qsort(entries, n, sizeof *entries, compare_entries);
   for (size_t i = 1; i < n; i++) {

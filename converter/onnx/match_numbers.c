@@ -203,16 +203,20 @@ alb_status alb_match_norm(alb_onnx_match *m, uint32_t start, const float *base, 
 
 /* ---- biases and activations ---- */
 
-/* x + vector, row for row, compared with y. */
-static double bias_error(const alb_onnx_matrix *x, const float *vector, const float *y, alb_activation activation) {
+/* x + vector, row for row, compared with y: whether the error is at most `bound`, and what it is then. Most guesses
+ * are wrong from the first numbers on. */
+static bool bias_fits(const alb_onnx_matrix *x, const float *vector, const float *y, alb_activation activation,
+                      double bound, double *error) {
+  const size_t n = x->rows * x->width;
   double worst = 0, largest = 1e-30;
-  for (size_t i = 0; i < x->rows * x->width; i++) {
+  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)y[i]));
+  for (size_t i = 0; i < n && worst / largest <= bound; i++) {
     const double sum = (double)x->p[i] + (vector ? (double)vector[i % x->width] : 0);
     const double d = fabs(alb_activation_value(activation, sum) - (double)y[i]);
     if (!(d <= worst)) worst = isnan(d) ? INFINITY : d;
-    largest = fmax(largest, fabs((double)y[i]));
   }
-  return worst / largest;
+  *error = worst / largest;
+  return *error <= bound;
 }
 
 alb_status alb_match_bias(alb_onnx_match *m, uint32_t y, size_t width, alb_onnx_part *bias, uint32_t *biased) {
@@ -229,9 +233,10 @@ alb_status alb_match_bias(alb_onnx_match *m, uint32_t y, size_t width, alb_onnx_
     if (v == ALB_ONNX_NONE || !m->trace->dynamic[v] || alb_match_count(m, v) != x.rows * width) continue;
     for (size_t i = 0; i < region.vector_count; i++) {
       const float *vector, *sum;
+      double error;
       ALB_TRY(alb_match_vector(m, &region.vectors[i], &vector));
       ALB_TRY(alb_onnx_trace_f32(m->diag, m->trace, v, &sum));
-      if (bias_error(&x, vector, sum, ALB_ACT_NONE) > m->tolerance) continue;
+      if (!bias_fits(&x, vector, sum, ALB_ACT_NONE, m->tolerance, &error)) continue;
       *bias = region.vectors[i];
       *biased = m->trace->same[v];
       return ALB_OK;
@@ -256,7 +261,8 @@ static alb_status try_activations(const alb_onnx_region *region, const alb_onnx_
     ALB_TRY(vector_at(region, i, &bias, &vector));
     for (alb_activation a = ALB_ACT_NONE + 1; a < ALB_ACT_COUNT; a++) {
       if (only != ALB_ACT_NONE && a != only) continue;
-      const double error = bias_error(x, vector, target, a);
+      double error;
+      if (!bias_fits(x, vector, target, a, fmin(best->error, region->m->tolerance), &error)) continue;
       if (error < best->error) *best = (found_activation){error, a, bias};
     }
   }
