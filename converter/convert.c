@@ -137,8 +137,8 @@ static alb_status take_golden(job *c) {
   const alb_loaded *loaded = c->loaded;
   if (!c->form->own) return ALB_OK;
   if (!loaded->alb) {
-    return alb_golden_make(c->diag, &c->arena, &loaded->spec.config, &c->graph, c->options->sizes_only,
-                           &c->package.golden, &c->package.golden_count);
+    return alb_golden_make(c->diag, &c->arena, &loaded->spec.config, &c->graph, loaded->golden_hidden,
+                           c->options->sizes_only, &c->package.golden, &c->package.golden_count);
   }
   return alb_golden_select(c->diag, &c->arena, alb_reader_manifest(loaded->alb), &c->graph, &c->package.golden,
                            &c->package.golden_count);

@@ -17,6 +17,17 @@ size_t alb_builtin_ids(const alb_encoder_config *config, uint64_t seed, size_t l
   return length;
 }
 
+void alb_golden_fill(const alb_encoder_config *config, alb_golden_batch *out) {
+  static const size_t lengths[ALB_GOLDEN_COUNT] = {ALB_GOLDEN_LONGEST, 5, 2};
+  out->tokens = 0;
+  for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) {
+    const size_t at = out->tokens, n = alb_builtin_ids(config, i, lengths[i], out->ids + at, out->type_ids + at);
+    for (size_t t = 0; t < n; t++) out->positions[at + t] = (int32_t)(t + config->position_offset);
+    out->lengths[i] = (uint32_t)n;
+    out->tokens += n;
+  }
+}
+
 typedef struct maker {
   alb_diag *diag;
   alb_arena *arena;
@@ -88,60 +99,57 @@ static alb_status keep_outputs(const maker *m, alb_array hidden, Alb__Golden *go
   return ALB_OK;
 }
 
-/* Runs the encoder on all sequences at once, so that every weight is fetched once. */
-static alb_status run(const maker *m, Alb__Golden *const golden[ALB_GOLDEN_COUNT]) {
-  enum { ROOM = ALB_GOLDEN_COUNT * ALB_GOLDEN_LONGEST };
-  int32_t ids[ROOM], type_ids[ROOM], positions[ROOM];
-  uint32_t lengths[ALB_GOLDEN_COUNT];
-  alb_sequences batch = {ALB_GOLDEN_COUNT, 0, lengths, ids, type_ids, positions};
+/* Outputs of every sequence; hidden: the rows of all. */
+static alb_status keep_all(const maker *m, alb_array hidden, Alb__Golden *const golden[ALB_GOLDEN_COUNT]) {
   for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) {
-    lengths[i] = (uint32_t)golden[i]->n_ids;
-    for (size_t t = 0; t < golden[i]->n_ids; t++, batch.tokens++) {
-      ids[batch.tokens] = (int32_t)golden[i]->ids[t];
-      type_ids[batch.tokens] = (int32_t)golden[i]->type_ids[t];
-      positions[batch.tokens] = (int32_t)(t + m->config->position_offset);
-    }
+    hidden.rows = golden[i]->n_ids;
+    ALB_TRY(keep_outputs(m, hidden, golden[i]));
+    hidden.f32 += hidden.rows * hidden.width;
   }
+  return ALB_OK;
+}
+
+/* Runs the encoder on all sequences at once, so that every weight is fetched once. */
+static alb_status run(const maker *m, const alb_golden_batch *b, Alb__Golden *const golden[ALB_GOLDEN_COUNT]) {
+  const alb_sequences batch = {ALB_GOLDEN_COUNT, b->tokens, b->lengths, b->ids, b->type_ids, b->positions};
   alb_array hidden = {0};
   alb_status status = alb_interpret_encoder(m->diag, m->graph, &batch, NULL, &hidden);
-  alb_array rows = hidden;
-  for (size_t i = 0; status == ALB_OK && i < ALB_GOLDEN_COUNT; i++) {
-    rows.rows = lengths[i];
-    status = keep_outputs(m, rows, golden[i]);
-    rows.f32 += rows.rows * rows.width;
-  }
+  if (status == ALB_OK) status = keep_all(m, hidden, golden);
   alb_array_free(&hidden);
   return status;
 }
 
-/* A sequence, with room for its outputs. */
-static alb_status make(const maker *m, size_t i, Alb__Golden **out) {
-  static const size_t lengths[ALB_GOLDEN_COUNT] = {ALB_GOLDEN_LONGEST, 5, 2};
-  int32_t ids[ALB_GOLDEN_LONGEST], type_ids[ALB_GOLDEN_LONGEST];
+/* Sequence i, which begins at token `first`, with room for its outputs. */
+static alb_status make(const maker *m, const alb_golden_batch *batch, size_t i, size_t first, Alb__Golden **out) {
+  const size_t length = batch->lengths[i];
   Alb__Golden *golden = *out = ALB_NEW(m->arena, Alb__Golden);
   if (!golden) return no_memory(m);
   alb__golden__init(golden);
-  const size_t length = alb_builtin_ids(m->config, i, lengths[i], ids, type_ids);
   golden->ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
   golden->type_ids = ALB_NEW_ARRAY(m->arena, uint32_t, length);
   golden->outputs = ALB_NEW_ARRAY(m->arena, Alb__GoldenOutput *, ALB_HEAD_COUNT + 1);
   if (!golden->ids || !golden->type_ids || !golden->outputs) return no_memory(m);
   golden->n_ids = golden->n_type_ids = length;
   for (size_t t = 0; t < length; t++) {
-    golden->ids[t] = (uint32_t)ids[t];
-    golden->type_ids[t] = (uint32_t)type_ids[t];
+    golden->ids[t] = (uint32_t)batch->ids[first + t];
+    golden->type_ids[t] = (uint32_t)batch->type_ids[first + t];
   }
   return m->sizes_only ? keep_sizes(m, golden) : ALB_OK;
 }
 
 alb_status alb_golden_make(alb_diag *diag, alb_arena *arena, const alb_encoder_config *config, const alb_graph *graph,
-                           bool sizes_only, Alb__Golden ***golden, size_t *count) {
+                           const float *known, bool sizes_only, Alb__Golden ***golden, size_t *count) {
   const maker m = {diag, arena, config, graph, sizes_only};
+  alb_golden_batch batch;
+  alb_golden_fill(config, &batch);
   *golden = ALB_NEW_ARRAY(arena, Alb__Golden *, ALB_GOLDEN_COUNT);
   if (!*golden) return no_memory(&m);
-  for (size_t i = 0; i < ALB_GOLDEN_COUNT; i++) ALB_TRY(make(&m, i, &(*golden)[i]));
+  for (size_t i = 0, first = 0; i < ALB_GOLDEN_COUNT; first += batch.lengths[i++]) {
+    ALB_TRY(make(&m, &batch, i, first, &(*golden)[i]));
+  }
   *count = ALB_GOLDEN_COUNT;
-  return sizes_only ? ALB_OK : run(&m, *golden);
+  if (sizes_only) return ALB_OK;
+  return known ? keep_all(&m, (alb_array){.width = config->hidden, .f32 = known}, *golden) : run(&m, &batch, *golden);
 }
 
 static alb_status select_outputs(alb_diag *diag, alb_arena *arena, const Alb__Golden *from, const alb_graph *graph,

@@ -74,6 +74,7 @@ static alb_status load_graph(alb_diag *diag, alb_loaded *out) {
   alb_onnx_imported imported;
   ALB_TRY(alb_onnx_import(diag, &out->arena, out->source.onnx, out->source.onnx_bytes, &out->tensors, &out->spec,
                           &imported));
+  out->golden_hidden = imported.golden_hidden;
   const json_t *pad = json_object_get(out->source.config, "pad_token_id");
   const json_int_t id = json_integer_value(pad);
   if (id > 0 && id < out->spec.config.vocab) out->spec.config.pad_id = (uint32_t)id;

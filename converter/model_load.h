@@ -19,10 +19,11 @@ typedef struct alb_loaded {
   alb_binding binding;
   alb_sentence sentence;
   alb_classes classes;
-  const char *task; /* a task of --task, by the heads that are there */
-  alb_vocab vocab;  /* vocab.tokenizer NULL: the source has none */
-  const char *note; /* what was done to the source's weights before anything else; NULL: nothing */
-  alb_reader *alb;  /* the source is an .alb file: no roles, no source tensors; else NULL */
+  const char *task;           /* a task of --task, by the heads that are there */
+  alb_vocab vocab;            /* vocab.tokenizer NULL: the source has none */
+  const char *note;           /* what was done to the source's weights before anything else; NULL: nothing */
+  const float *golden_hidden; /* of the golden sequences (golden.h) when the encoder was run on them; else NULL */
+  alb_reader *alb;            /* the source is an .alb file: no roles, no source tensors; else NULL */
 } alb_loaded;
 
 alb_status alb_model_load(alb_diag *diag, const char *path, alb_loaded *out);

@@ -92,7 +92,7 @@ static alb_status run(import *im) {
   return ALB_OK;
 }
 
-static alb_status prove(import *im, const alb_model_spec *spec, alb_onnx_imported *out) {
+static alb_status prove(import *im, alb_arena *arena, const alb_model_spec *spec, alb_onnx_imported *out) {
   const alb_onnx_claim claim = {.model = im->model,
                                 .inputs = &im->inputs,
                                 .encoder = &im->encoder,
@@ -102,7 +102,7 @@ static alb_status prove(import *im, const alb_model_spec *spec, alb_onnx_importe
                                 .tokens = im->match.tokens,
                                 .tolerance = im->halves ? 2e-2 : 1e-4,
                                 .cosine = out->quantised ? 0.9 : 0};
-  return alb_onnx_prove(im->diag, &claim, &out->worst);
+  return alb_onnx_prove(im->diag, arena, &claim, &out->worst, &out->golden_hidden);
 }
 
 alb_status alb_onnx_import(alb_diag *diag, alb_arena *arena, const alb_onnx_model *model, alb_span file,
@@ -115,7 +115,7 @@ import im = {.diag = diag, .model = model };
   if (status == ALB_OK) status = run(&im);
   if (status == ALB_OK) status = alb_match_encoder(&im.match);
   if (status == ALB_OK) status = alb_onnx_bind(&im.match, arena, tensors, file, spec, out->used, &out->computed);
-  if (status == ALB_OK) status = prove(&im, spec, out);
+  if (status == ALB_OK) status = prove(&im, arena, spec, out);
   alb_match_free(&im.match);
   alb_vec_free(&im.encoder.layers);
   alb_onnx_trace_free(&im.trace);

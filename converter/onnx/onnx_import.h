@@ -7,11 +7,12 @@
 
 /* What the import found besides the model. */
 typedef struct alb_onnx_imported {
-  bool quantised;   /* activations are rounded to integers: outputs can't be equal */
-  bool dequantised; /* weights are integers in the file, f32 here */
-  size_t computed;  /* tensors whose bytes stand nowhere in the file */
-  double worst;     /* of the proof */
-  bool *used;       /* [constants] that some weight is made of; in the arena */
+  bool quantised;             /* activations are rounded to integers: outputs can't be equal */
+  bool dequantised;           /* weights are integers in the file, f32 here */
+  size_t computed;            /* tensors whose bytes stand nowhere in the file */
+  double worst;               /* of the proof */
+  const float *golden_hidden; /* what our encoder gives for the golden sequences (golden.h); in the arena */
+  bool *used;                 /* [constants] that some weight is made of; in the arena */
 } alb_onnx_imported;
 
 /* Fills tensors (empty before) and spec; both borrow the model and the bytes that it borrows. `file`: the bytes that

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "converter/golden.h"
 #include "graph/build_encoder.h"
 #include "graph/interpret.h"
 
@@ -16,6 +17,8 @@ typedef struct proof {
   alb_onnx_trace *trace;
   size_t length;
   double *worst;
+  alb_arena *arena;
+  const float *golden;
 } proof;
 
 static double row_distance(const float *a, const float *b, size_t n) {
@@ -138,22 +141,27 @@ typedef struct run {
   alb_onnx_trace *trace;
 } run;
 
-/* Sequences packed for our interpreter: ids, type ids, positions, each [tokens]. */
-static void pack(const run runs[2], size_t tokens, int32_t *packed) {
+enum { RUNS = 2, SEQUENCES = RUNS + ALB_GOLDEN_COUNT };
+
+/* Sequences packed for our interpreter, the golden ones behind the runs: ids, type ids, positions, each [tokens]. */
+static void pack(const run runs[RUNS], const alb_golden_batch *golden, size_t tokens, int32_t *packed) {
   size_t at = 0;
-  for (size_t r = 0; r < 2; r++) {
+  for (size_t r = 0; r < RUNS; r++) {
     for (size_t t = 0; t < runs[r].length; t++, at++) {
       packed[at] = (int32_t)runs[r].ids[t];
       packed[tokens + at] = (int32_t)runs[r].ids[runs[r].length + t];
       packed[2 * tokens + at] = (int32_t)t;
     }
   }
+  memcpy(packed + at, golden->ids, golden->tokens * sizeof *packed);
+  memcpy(packed + tokens + at, golden->type_ids, golden->tokens * sizeof *packed);
+  memcpy(packed + 2 * tokens + at, golden->positions, golden->tokens * sizeof *packed);
 }
 
 /* Every sequence's rows of our hidden states against its trace. */
-static alb_status compare_runs(proof *p, const run runs[2], const alb_array *hidden) {
+static alb_status compare_runs(proof *p, const run runs[RUNS], const alb_array *hidden) {
   size_t first = 0;
-  for (size_t r = 0; r < 2; r++) {
+  for (size_t r = 0; r < RUNS; r++) {
     const uint32_t length = (uint32_t)runs[r].length;
     const alb_sequences one = {.sequences = 1, .tokens = length, .lengths = &length};
     const alb_array rows = {.rows = length, .width = hidden->width, .f32 = hidden->f32 + first * hidden->width};
@@ -165,17 +173,31 @@ static alb_status compare_runs(proof *p, const run runs[2], const alb_array *hid
   return ALB_OK;
 }
 
-/* Our encoder on both sequences at once: every weight is fetched once. */
-static alb_status run_ours(proof *p, const run runs[2]) {
-  const uint32_t lengths[2] = {(uint32_t)runs[0].length, (uint32_t)runs[1].length};
-  const size_t tokens = runs[0].length + runs[1].length;
+/* Keeps the last `tokens` rows. */
+static alb_status keep_golden(proof *p, const alb_array *hidden, size_t tokens) {
+  const size_t n = tokens * hidden->width;
+  float *kept = ALB_NEW_ARRAY(p->arena, float, n);
+  if (!kept) return alb_fail_memory(p->diag, n * sizeof *kept, "golden outputs");
+  memcpy(kept, hidden->f32 + (hidden->rows - tokens) * hidden->width, n * sizeof *kept);
+  p->golden = kept;
+  return ALB_OK;
+}
+
+/* Our encoder on all sequences at once: every weight is fetched once. */
+static alb_status run_ours(proof *p, const run runs[RUNS]) {
+  alb_golden_batch golden;
+  alb_golden_fill(&p->claim->spec->config, &golden);
+  uint32_t lengths[SEQUENCES] = {(uint32_t)runs[0].length, (uint32_t)runs[1].length};
+  memcpy(lengths + RUNS, golden.lengths, sizeof golden.lengths);
+  const size_t tokens = runs[0].length + runs[1].length + golden.tokens;
   int32_t *packed = calloc(3 * tokens, sizeof *packed);
   alb_array hidden = {0};
   if (!packed) return alb_fail_memory(p->diag, 0, "the proof");
-  pack(runs, tokens, packed);
-  const alb_sequences batch = {2, tokens, lengths, packed, packed + tokens, packed + 2 * tokens};
+  pack(runs, &golden, tokens, packed);
+  const alb_sequences batch = {SEQUENCES, tokens, lengths, packed, packed + tokens, packed + 2 * tokens};
   alb_status status = alb_interpret_encoder(p->diag, p->graph, &batch, NULL, &hidden);
   if (status == ALB_OK) status = compare_runs(p, runs, &hidden);
+  if (status == ALB_OK) status = keep_golden(p, &hidden, golden.tokens);
   alb_array_free(&hidden);
   free(packed);
   return status;
@@ -192,20 +214,22 @@ static alb_status run_graph(proof *p, size_t length, uint64_t seed, int64_t **id
   return run_onnx(p, *ids, *ids + length);
 }
 
-alb_status alb_onnx_prove(alb_diag *diag, const alb_onnx_claim *claim, double *worst) {
+alb_status alb_onnx_prove(alb_diag *diag, alb_arena *arena, const alb_onnx_claim *claim, double *worst,
+                          const float **golden) {
   const size_t fixed = claim->inputs->length, longest = claim->spec->config.max_positions;
   const size_t other = fixed ? fixed : OTHER_LENGTH < longest ? OTHER_LENGTH : longest;
   alb_graph graph = {0};
-  alb_onnx_trace traces[2] = {0};
-  int64_t *ids[2] = {NULL, NULL};
-  run runs[2] = {{claim->ids, claim->tokens, claim->seen}};
+  alb_onnx_trace traces[RUNS] = {0};
+  int64_t *ids[RUNS] = {NULL, NULL};
+  run runs[RUNS] = {{claim->ids, claim->tokens, claim->seen}};
   *worst = 0;
-  proof p = {.diag = diag, .claim = claim, .graph = &graph, .worst = worst};
+  proof p = {.diag = diag, .claim = claim, .graph = &graph, .worst = worst, .arena = arena};
   alb_status status = alb_build_encoder(diag, claim->spec, &graph);
   if (status == ALB_OK && !claim->seen) status = run_graph(&p, claim->tokens, 16, &ids[0], &traces[0], &runs[0]);
   if (status == ALB_OK) status = run_graph(&p, other, 17, &ids[1], &traces[1], &runs[1]);
   if (status == ALB_OK) status = run_ours(&p, runs);
-  for (size_t i = 0; i < 2; i++) {
+  *golden = p.golden;
+  for (size_t i = 0; i < RUNS; i++) {
     alb_onnx_trace_free(&traces[i]);
     free(ids[i]);
   }

@@ -19,7 +19,9 @@ typedef struct alb_onnx_claim {
 } alb_onnx_claim;
 
 /* Compares the last hidden state and what every head gives. ALB_UNSUPPORTED says which differs and by how much.
- * *worst: the largest difference, or 1 - the smallest cosine. */
-alb_status alb_onnx_prove(alb_diag *diag, const alb_onnx_claim *claim, double *worst);
+ * *worst: the largest difference, or 1 - the smallest cosine. *golden: the last hidden state of our encoder for the
+ * golden sequences, which are run along with the others, as every weight is fetched for these anyway; in the arena. */
+alb_status alb_onnx_prove(alb_diag *diag, alb_arena *arena, const alb_onnx_claim *claim, double *worst,
+                          const float **golden);
 
 #endif
