@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES = 64, WIDEST = 8 };
+#include "base/file.h"
+
+/* Few, as each may bring other pages of a mapped file into memory. */
+enum { SAMPLES = 16, WIDEST = 8 };
 
 /* What equal blobs have in common. */
 typedef struct sketch {
@@ -47,6 +50,12 @@ static uint64_t sample_at(uint64_t elements, uint64_t s) {
   return (elements - 1) / STEPS * s + (elements - 1) % STEPS * s / STEPS;
 }
 
+/* Gives the pages of the source bytes that a blob is made of back. */
+static void release(const alb_tensors *tensors, const alb_blob *blob) {
+  for (size_t i = 0; i < blob->input_count; i++) release(tensors, &tensors->blobs.items[blob->inputs[i]]);
+  if (blob->kind == ALB_BLOB_BYTES) alb_file_release(blob->bytes);
+}
+
 static sketch sketch_blob(const alb_tensors *tensors, uint32_t id) {
   const alb_blob *blob = &tensors->blobs.items[id];
   const size_t width = alb_dtype_bytes(blob->dtype);
@@ -54,6 +63,7 @@ static sketch sketch_blob(const alb_tensors *tensors, uint32_t id) {
   for (size_t s = 0; blob->elements && s < SAMPLES; s++) {
     memcpy(samples + s * WIDEST, element(tensors, blob, sample_at(blob->elements, s)), width);
   }
+  if (tensors->mapped) release(tensors, blob);
   return (sketch){alb_hash_bytes((alb_span){samples, sizeof samples}), blob->dtype, blob->elements, id};
 }
 
