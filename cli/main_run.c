@@ -50,6 +50,8 @@ static const alb_option options[] = {
      "proposals for each mask, default 5; classes of a text, default all"},
     {"lengths", 0, ALB_OPTION_TEXT, AT(lengths), BIT(BENCH), "BxS|@FILE",
      "B sequences of S tokens, or a file with a length a line, all one batch; default 1x128"},
+    {"texts", 0, ALB_OPTION_TEXT, AT(bench_texts), BIT(BENCH), "FILE",
+     "the tokenizer alone, on one thread, on the lines of a file; default: the model"},
     {"seconds", 0, ALB_OPTION_NUMBER, AT(seconds), BIT(BENCH), "S", "how long to measure; default 3"},
     {"threads", 0, ALB_OPTION_SIZE, AT(threads), ALB_ALL_COMMANDS, "N", "threads; default: the physical cores"},
     {"batch-tokens", 0, ALB_OPTION_SIZE, AT(batch_tokens), ALB_ALL_COMMANDS, "N",

@@ -13,6 +13,7 @@ typedef struct alb_run_options {
   unsigned quiet, verbose;
   const char *format; /* "json" or "npy" */
   const char *lengths;
+  const char *bench_texts; /* NULL: bench measures the model */
   size_t threads, batch_tokens, top_k; /* top_k 0: what the command takes by itself */
   double seconds;
 } alb_run_options;
@@ -60,6 +61,9 @@ bool alb_run_wants_logits(const alb_runner *runner);
 
 /* Writes the logits of a head for all texts, a row for each text or for each token. (run_vectors.c) */
 alb_status alb_run_logits(alb_diag *diag, alb_runner *runner, const char *output, bool by_token);
+
+/* bench --texts: the tokenizer alone. (run_bench_texts.c) */
+alb_status alb_run_bench_texts(alb_diag *diag, alb_runner *runner);
 
 /* What scores are sorted by: NaN stands last. */
 float alb_run_order(float score);

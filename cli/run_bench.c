@@ -181,6 +181,7 @@ static void put_results(bench *b) {
 static alb_status run(alb_diag *diag, bench *b) {
   const char *lengths = b->runner->options.lengths;
   if (b->runner->text_count) return alb_fail(diag, ALB_USAGE, "bench takes no texts");
+  if (b->runner->options.bench_texts) return alb_run_bench_texts(diag, b->runner);
   ALB_TRY(lengths[0] == '@' ? read_lengths(diag, b, lengths + 1) : parse_shape(diag, b, lengths));
   ALB_TRY(alb_run_room(diag, b->ids.ids.count, b->runner->info.hidden, &b->values, &b->capacity));
   ALB_TRY(measure(diag, b));
