@@ -6,6 +6,7 @@
 
 #include "runtime/tokenizer/stages.h"
 #include "runtime/tokenizer/unicode.h"
+#include "runtime/tokenizer/utf8_text.h"
 
 static int compare_patterns(const void *a, const void *b) {
   const alb_added_pattern *x = a, *y = b;
@@ -14,6 +15,26 @@ static int compare_patterns(const void *a, const void *b) {
     if (x->text[i] != y->text[i]) return x->text[i] < y->text[i] ? -1 : 1;
   }
   return (x->count > y->count) - (x->count < y->count);
+}
+
+static void add_lead(alb_added_set *set, uint32_t cp) {
+  uint8_t bytes[4];
+  if (set->lead_count == SIZE_MAX) return;
+  alb_utf8_write(cp, bytes);
+  if (set->lead_count && memchr(set->leads, bytes[0], set->lead_count)) return;
+  if (set->lead_count == sizeof set->leads || cp == 0xfffd) {
+    set->lead_count = SIZE_MAX;
+  } else {
+    set->leads[set->lead_count++] = bytes[0];
+  }
+}
+
+bool alb_added_set_may_begin(const alb_added_set *set, alb_str text) {
+  if (set->lead_count == SIZE_MAX) return true;
+  for (size_t i = 0; i < set->lead_count; i++) {
+    if (text.n && memchr(text.p, set->leads[i], text.n)) return true;
+  }
+  return false;
 }
 
 alb_status alb_added_set_sort(alb_diag *diag, alb_added_set *set) {
@@ -25,6 +46,7 @@ alb_status alb_added_set_sort(alb_diag *diag, alb_added_set *set) {
       return alb_fail(diag, ALB_DUPLICATE, "added tokens %u and %u are found by the same text", p[-1].token->id,
                       p->token->id);
     }
+    add_lead(set, p->text[0]);
     set->first[(p->text[0] & 0xff) / 64] |= (uint64_t)1 << (p->text[0] % 64);
   }
   return ALB_OK;

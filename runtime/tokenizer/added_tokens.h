@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "base/status.h"
 
 struct alb_char;
@@ -22,10 +23,14 @@ typedef struct alb_added_set {
   alb_added_pattern *patterns; /* owned */
   size_t count;
   uint64_t first[4]; /* which values the low byte of a first character has */
+  uint8_t leads[4];  /* the first bytes of the patterns, if they are few */
+  size_t lead_count; /* SIZE_MAX: they are not, or texts can have a pattern by what is not UTF-8 */
 } alb_added_set;
 
 /* ALB_DUPLICATE: two patterns are equal. */
 alb_status alb_added_set_sort(alb_diag *diag, alb_added_set *set);
+/* Can a pattern begin somewhere in a text? False is certain. */
+bool alb_added_set_may_begin(const alb_added_set *set, alb_str text);
 void alb_added_set_free(alb_added_set *set);
 
 typedef struct alb_added_match {

@@ -1,4 +1,5 @@
 /* Encoding: a text through added tokens, normalizers, splitters and the model, then the template around it. */
+#include "runtime/tokenizer/cuts.h"
 #include "runtime/tokenizer/scratch.h"
 #include "runtime/tokenizer/stages.h"
 #include "runtime/tokenizer/utf8_text.h"
@@ -79,6 +80,7 @@ static alb_status tokenize_part(job *j, size_t begin, size_t end) {
   memcpy(s->text.items, s->input.items + begin, (end - begin) * sizeof *s->text.items);
   s->text.count = end - begin;
   s->origin = (uint32_t)begin;
+  alb_scratch_set_room(s, end - begin);
   ALB_TRY(alb_scratch_run_normalizers(j->t, s));
   alb_added_search search = {0};
   alb_added_match match;
@@ -94,20 +96,139 @@ static alb_status tokenize_part(job *j, size_t begin, size_t end) {
   return done < s->text.count ? tokenize_words(j, done, s->text.count) : ALB_OK;
 }
 
-static alb_status tokenize(job *j, alb_str text) {
+/* ---- word by word ---- */
+
+/* A part of s->raw; its first character is number `from` of the text. */
+typedef struct part {
+  size_t begin, end;
+  uint32_t from;
+} part;
+
+/* Tokenizes a part; *chars: how many characters it has. */
+static alb_status tokenize_raw(job *j, part p, uint32_t *chars) {
+  alb_token_scratch *s = j->s;
+  const uint8_t *raw = s->raw.items;
+  s->text.count = 0;
+  if (!alb_vec_reserve(&s->text, p.end - p.begin)) return alb_scratch_memory(s);
+  uint32_t at = p.from;
+  for (size_t i = p.begin, taken = 0; i < p.end; i += taken, at++) {
+    const uint32_t cp = alb_utf8_read(raw + i, p.end - i, &taken);
+    s->text.items[s->text.count++] = (alb_char){cp, at, at + 1};
+  }
+  *chars = at - p.from;
+  s->origin = p.from;
+  ALB_TRY(alb_scratch_run_normalizers(j->t, s));
+  return tokenize_words(j, 0, s->text.count);
+}
+
+/* Enters the tokens from number `first` on as those of a word, if they are few enough and all there. */
+static void remember(const job *j, alb_word *word, const alb_word_key *key, size_t first, uint32_t from,
+                     uint32_t chars) {
+  const alb_token_list *out = j->s->out;
+  const size_t count = out->count - first;
+  if (count > ALB_WORD_TOKENS || is_full(j)) return;
+  *word = (alb_word){.key = *key, .count = (uint8_t)count, .chars = (uint8_t)chars};
+  for (size_t i = 0; i < count; i++) {
+    const alb_token *token = &out->items[first + i];
+    word->ids[i] = token->id;
+    word->starts[i] = (uint8_t)(token->start - from);
+    word->ends[i] = (uint8_t)(token->end - from);
+    word->begins |= (uint8_t)(token->begins_word << i);
+  }
+}
+
+static bool recall(const alb_word *word, alb_token_list *out, uint32_t from) {
+  if (!alb_vec_reserve(out, ALB_WORD_TOKENS)) return false;
+  alb_token *to = out->items + out->count;
+  for (size_t i = 0; i < ALB_WORD_TOKENS; i++) {
+    to[i] = (alb_token){word->ids[i], from + word->starts[i], from + word->ends[i], word->begins >> i & 1};
+  }
+  out->count += word->count;
+  return true;
+}
+
+/* What tokens a part becomes depends on its bytes and, for splitters, on whether it is the text's first. So the first
+ * ones are told from others by the space that they do not begin with. */
+static bool tells(const alb_token_scratch *s, part p) {
+  return (p.from == 0) == (s->raw.items[p.begin] != ' ');
+}
+
+static alb_status tokenize_word(job *j, part p, uint32_t *chars) {
+  alb_token_scratch *s = j->s;
+  const size_t n = p.end - p.begin, first = s->out->count;
+  if (n > ALB_WORD_BYTES || !tells(s, p)) return tokenize_raw(j, p, chars);
+  const alb_word_key key = alb_word_key_of(s->raw.items + p.begin, n);
+  alb_word *word = alb_word_cache_at(s->words, &key);
+  if (alb_word_is(word, &key)) {
+    *chars = word->chars;
+    return recall(word, s->out, p.from) ? ALB_OK : alb_scratch_memory(s);
+  }
+  ALB_TRY(tokenize_raw(j, p, chars));
+  remember(j, word, &key, first, p.from, *chars);
+  return ALB_OK;
+}
+
+static alb_status read_raw(alb_token_scratch *s, alb_str text) {
+  s->raw.count = 0;
+  if (text.n > MAX_TEXT) return alb_fail(s->diag, ALB_LIMIT, "text of %zu bytes", text.n);
+  if (!alb_vec_reserve(&s->raw, text.n + ALB_RAW_SPACES)) return alb_scratch_memory(s);
+  if (text.n) memcpy(s->raw.items, text.p, text.n);
+  memset(s->raw.items + text.n, ' ', ALB_RAW_SPACES);
+  return ALB_OK;
+}
+
+/* Tokenizes a part without added tokens, piece by piece where it can be cut. */
+static alb_status tokenize_words_of(job *j, part whole) {
+  uint32_t chars = 0;
+  part p = whole;
+  if (!alb_cuts_begin(j->t, j->s, p.begin, p.end)) return tokenize_raw(j, whole, &chars);
+  for (; p.begin < whole.end && !is_full(j); p.begin = p.end, p.from += chars) {
+    p.end = alb_cuts_next(j->t, j->s, p.begin, whole.end);
+    ALB_TRY(tokenize_word(j, p, &chars));
+  }
+  return ALB_OK;
+}
+
+/* ---- a whole text ---- */
+
+/* Moves to character number `to`. */
+static void advance(const alb_token_scratch *s, size_t n, uint32_t to, size_t *byte, uint32_t *at) {
+  for (size_t taken = 0; *at < to; ++*at, *byte += taken) (void)alb_utf8_read(s->raw.items + *byte, n - *byte, &taken);
+}
+
+/* Tokenizes what lies before character `end`, from where the part before has ended. */
+static alb_status tokenize_before(job *j, part *p, size_t n, size_t end) {
+  const part from = *p;
+  if (!j->t->cuts) {
+    p->from = (uint32_t)end;
+    return tokenize_part(j, from.from, end);
+  }
+  p->begin = p->end;
+  advance(j->s, n, (uint32_t)end, &p->end, &p->from);
+  return tokenize_words_of(j, (part){p->begin, p->end, from.from});
+}
+
+static alb_status tokenize_around_added(job *j, alb_str text) {
   alb_token_scratch *s = j->s;
   ALB_TRY(read_text(s, text));
   alb_added_search search = {0};
   alb_added_match match;
-  size_t done = 0;
+  part done = {0, 0, 0};
   while (!is_full(j) && alb_added_set_next(&j->t->added_raw, s->input.items, s->input.count, &search, &match)) {
-    if (done < match.begin) ALB_TRY(tokenize_part(j, done, match.begin));
-    if (is_full(j)) break;
+    ALB_TRY(tokenize_before(j, &done, text.n, match.begin));
+    if (is_full(j)) return ALB_OK;
     const alb_token token = {match.token->id, (uint32_t)match.begin, (uint32_t)match.end, true};
     if (!alb_vec_push(s->out, token)) return alb_scratch_memory(s);
-    done = match.end;
+    advance(s, text.n, (uint32_t)match.end, &done.end, &done.from);
   }
-  return done < s->input.count ? tokenize_part(j, done, s->input.count) : ALB_OK;
+  return tokenize_before(j, &done, text.n, s->input.count);
+}
+
+static alb_status tokenize(job *j, alb_str text) {
+  ALB_TRY(read_raw(j->s, text));
+  alb_scratch_set_room(j->s, text.n);
+  if (j->t->cuts && !alb_added_set_may_begin(&j->t->added_raw, text)) return tokenize_words_of(j, (part){0, text.n, 0});
+  return tokenize_around_added(j, text);
 }
 
 /* ---- cutting to length ---- */
@@ -149,22 +270,35 @@ static bool truncate_tokens(alb_token_scratch *s, bool pair, size_t room) {
 
 /* ---- the template ---- */
 
-static bool add_row(alb_token_scratch *s, alb_token token, uint32_t type_id, uint8_t sequence) {
-  const bool special = sequence == 255;
-  return alb_vec_push(&s->ids, (int32_t)token.id) && alb_vec_push(&s->type_ids, (int32_t)type_id) &&
-         alb_vec_push(&s->offsets, token.start) && alb_vec_push(&s->offsets, token.end) &&
-         alb_vec_push(&s->special, special) && alb_vec_push(&s->sequence, sequence) &&
-         alb_vec_push(&s->begins_word, token.begins_word);
+static bool reserve_rows(alb_token_scratch *s, size_t n) {
+  return alb_vec_reserve(&s->ids, n) && alb_vec_reserve(&s->type_ids, n) && alb_vec_reserve(&s->offsets, 2 * n) &&
+         alb_vec_reserve(&s->special, n) && alb_vec_reserve(&s->sequence, n) && alb_vec_reserve(&s->begins_word, n);
+}
+
+static bool add_rows(alb_token_scratch *s, const alb_token *tokens, size_t n, uint32_t type_id, uint8_t sequence) {
+  if (!reserve_rows(s, n)) return false;
+  int32_t *ids = s->ids.items + s->ids.count, *type_ids = s->type_ids.items + s->ids.count;
+  uint32_t *offsets = s->offsets.items + s->offsets.count;
+  uint8_t *begins_word = s->begins_word.items + s->ids.count;
+  for (size_t i = 0; i < n; i++) {
+    ids[i] = (int32_t)tokens[i].id;
+    type_ids[i] = (int32_t)type_id;
+    offsets[2 * i] = tokens[i].start;
+    offsets[2 * i + 1] = tokens[i].end;
+    begins_word[i] = tokens[i].begins_word;
+  }
+  if (n) memset(s->special.items + s->ids.count, sequence == 255, n);
+  if (n) memset(s->sequence.items + s->ids.count, sequence, n);
+  s->ids.count = s->type_ids.count = s->special.count = s->sequence.count = s->begins_word.count = s->ids.count + n;
+  s->offsets.count += 2 * n;
+  return true;
 }
 
 static bool add_piece(alb_token_scratch *s, const Alb__TemplatePiece *piece, bool add_special) {
-  if (piece->kind == ALB_PIECE_TOKEN)
-    return !add_special || add_row(s, (alb_token){.id = piece->id}, piece->type_id, 255);
+  const alb_token special = {.id = piece->id};
+  if (piece->kind == ALB_PIECE_TOKEN) return !add_special || add_rows(s, &special, 1, piece->type_id, 255);
   const uint8_t sequence = piece->kind == ALB_PIECE_SECOND;
-  for (size_t i = 0; i < s->tokens[sequence].count; i++) {
-    if (!add_row(s, s->tokens[sequence].items[i], piece->type_id, sequence)) return false;
-  }
-  return true;
+  return add_rows(s, s->tokens[sequence].items, s->tokens[sequence].count, piece->type_id, sequence);
 }
 
 static alb_status apply_template(const alb_tokenizer *t, alb_token_scratch *s, bool pair, bool add_special) {

@@ -18,7 +18,10 @@ static const class_range exceptions[] = {
     {0x110000, UINT32_MAX, UTF8PROC_BOUNDCLASS_OTHER},
 };
 
-static int class_of(uint32_t cp) {
+_Static_assert((int)ALB_GRAPHEME_OTHER == UTF8PROC_BOUNDCLASS_OTHER, "its number");
+_Static_assert((int)ALB_GRAPHEME_PREPEND == UTF8PROC_BOUNDCLASS_PREPEND, "its number");
+
+int alb_grapheme_class(uint32_t cp) {
   if (cp < 0x300) {
     if (cp >= 0x20 && cp < 0x7f) return UTF8PROC_BOUNDCLASS_OTHER;
     return (int)utf8proc_get_property((utf8proc_int32_t)cp)->boundclass;
@@ -84,7 +87,7 @@ static bool joins(const cluster *c, int class) {
 size_t alb_grapheme_length(const alb_char *text, size_t n) {
   cluster c = {0};
   size_t length = 1;
-  add(&c, class_of(text[0].cp));
-  for (int class; length < n && joins(&c, class = class_of(text[length].cp)); length++) add(&c, class);
+  add(&c, alb_grapheme_class(text[0].cp));
+  for (int class; length < n && joins(&c, class = alb_grapheme_class(text[length].cp)); length++) add(&c, class);
   return length;
 }

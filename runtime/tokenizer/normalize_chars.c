@@ -3,23 +3,24 @@
 #include "runtime/tokenizer/unicode.h"
 
 /* Keeps the characters without any of these classes, each with its alignment. */
-static void drop(alb_chars *text, unsigned classes) {
+static void drop(alb_token_scratch *scratch, unsigned classes) {
+  alb_chars *text = &scratch->text;
   size_t n = 0;
   for (size_t i = 0; i < text->count; i++) {
-    if (!(alb_unicode_class(text->items[i].cp) & classes)) text->items[n++] = text->items[i];
+    if (!(alb_scratch_class(scratch, text->items[i].cp) & classes)) text->items[n++] = text->items[i];
   }
   text->count = n;
 }
 
 alb_status alb_normalize_nonspacing(const alb_stage *stage, alb_token_scratch *scratch) {
   (void)stage;
-  drop(&scratch->text, ALB_UNI_NONSPACING);
+  drop(scratch, ALB_UNI_NONSPACING);
   return ALB_OK;
 }
 
 alb_status alb_normalize_marks(const alb_stage *stage, alb_token_scratch *scratch) {
   (void)stage;
-  drop(&scratch->text, ALB_UNI_MARK);
+  drop(scratch, ALB_UNI_MARK);
   return ALB_OK;
 }
 
@@ -29,7 +30,7 @@ alb_status alb_normalize_clean(const alb_stage *stage, alb_token_scratch *scratc
   size_t n = 0;
   for (size_t i = 0; i < text->count; i++) {
     alb_char c = text->items[i];
-    const unsigned class = alb_unicode_class(c.cp);
+    const unsigned class = alb_scratch_class(scratch, c.cp);
     if (c.cp == 0 || c.cp == 0xfffd || class & ALB_UNI_CONTROL) continue;
     if (class & ALB_UNI_WHITE) c.cp = ' ';
     text->items[n++] = c;
@@ -38,14 +39,22 @@ alb_status alb_normalize_clean(const alb_stage *stage, alb_token_scratch *scratc
   return ALB_OK;
 }
 
+static bool has_cjk(alb_token_scratch *scratch) {
+  for (size_t i = 0; i < scratch->text.count; i++) {
+    if (alb_scratch_class(scratch, scratch->text.items[i].cp) & ALB_UNI_CJK) return true;
+  }
+  return false;
+}
+
 alb_status alb_normalize_cjk(const alb_stage *stage, alb_token_scratch *scratch) {
   (void)stage;
   alb_chars *out = &scratch->spare;
   out->count = 0;
+  if (!has_cjk(scratch)) return ALB_OK;
+  if (!alb_vec_reserve(out, 3 * scratch->text.count)) return alb_scratch_memory(scratch);
   for (size_t i = 0; i < scratch->text.count; i++) {
     const alb_char c = scratch->text.items[i], space = {' ', c.start, c.end};
-    if (!alb_vec_reserve(out, 3)) return alb_scratch_memory(scratch);
-    const bool cjk = alb_unicode_class(c.cp) & ALB_UNI_CJK;
+    const bool cjk = alb_scratch_class(scratch, c.cp) & ALB_UNI_CJK;
     if (cjk) out->items[out->count++] = space;
     out->items[out->count++] = c;
     if (cjk) out->items[out->count++] = space;
@@ -54,11 +63,28 @@ alb_status alb_normalize_cjk(const alb_stage *stage, alb_token_scratch *scratch)
   return ALB_OK;
 }
 
+/* In place, as far as the lower cases are one character each; how far. */
+static size_t lower_in_place(alb_token_scratch *scratch) {
+  alb_chars *text = &scratch->text;
+  for (size_t i = 0; i < text->count; i++) {
+    uint32_t lower[ALB_UNICODE_LONGEST];
+    if (alb_char_facts_of(scratch->facts, text->items[i].cp) & ALB_FACT_LOWER) continue;
+    if (alb_unicode_lower(text->items[i].cp, lower) != 1) return i;
+    text->items[i].cp = lower[0];
+  }
+  return text->count;
+}
+
 alb_status alb_normalize_lowercase(const alb_stage *stage, alb_token_scratch *scratch) {
   (void)stage;
   alb_chars *out = &scratch->spare;
+  const size_t done = lower_in_place(scratch);
+  if (done == scratch->text.count) return ALB_OK;
   out->count = 0;
-  for (size_t i = 0; i < scratch->text.count; i++) {
+  if (!alb_vec_reserve(out, done)) return alb_scratch_memory(scratch);
+  if (done) memcpy(out->items, scratch->text.items, done * sizeof *out->items);
+  out->count = done;
+  for (size_t i = done; i < scratch->text.count; i++) {
     alb_char c = scratch->text.items[i];
     uint32_t lower[ALB_UNICODE_LONGEST];
     const size_t n = alb_unicode_lower(c.cp, lower);
@@ -75,10 +101,10 @@ alb_status alb_normalize_strip(const alb_stage *stage, alb_token_scratch *scratc
   alb_chars *text = &scratch->text;
   size_t begin = 0, end = text->count;
   if (stage->message->left) {
-    while (begin < end && alb_unicode_class(text->items[begin].cp) & ALB_UNI_WHITE) begin++;
+    while (begin < end && alb_scratch_class(scratch, text->items[begin].cp) & ALB_UNI_WHITE) begin++;
   }
   if (stage->message->right) {
-    while (end > begin && alb_unicode_class(text->items[end - 1].cp) & ALB_UNI_WHITE) end--;
+    while (end > begin && alb_scratch_class(scratch, text->items[end - 1].cp) & ALB_UNI_WHITE) end--;
   }
   if (begin) memmove(text->items, text->items + begin, (end - begin) * sizeof *text->items);
   text->count = end - begin;

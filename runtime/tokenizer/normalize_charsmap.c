@@ -59,12 +59,22 @@ static bool put_cluster(const alb_charsmap *map, alb_chars *out, const alb_char 
   return true;
 }
 
+/* Most characters are of a class that joins with none of its like. */
+static size_t cluster_length(alb_token_scratch *scratch, size_t at) {
+  const alb_chars *text = &scratch->text;
+  const bool two = at + 1 < text->count;
+  if (alb_char_facts_grapheme(scratch->facts, text->items[at].cp) == ALB_GRAPHEME_OTHER &&
+      (!two || alb_char_facts_grapheme(scratch->facts, text->items[at + 1].cp) == ALB_GRAPHEME_OTHER))
+    return 1;
+  return alb_grapheme_length(text->items + at, text->count - at);
+}
+
 alb_status alb_normalize_charsmap(const alb_stage *stage, alb_token_scratch *scratch) {
   const alb_chars *text = &scratch->text;
   bool changed = false;
   scratch->spare.count = 0;
   for (size_t i = 0, n = 0; i < text->count; i += n) {
-    n = alb_grapheme_length(text->items + i, text->count - i);
+    n = cluster_length(scratch, i);
     if (!put_cluster(&stage->charsmap, &scratch->spare, text->items + i, n, &changed))
       return alb_scratch_memory(scratch);
   }

@@ -47,10 +47,28 @@ static bool order_marks(alb_chars *out) {
   return true;
 }
 
-static bool decompose(const alb_chars *text, bool compatible, alb_chars *out) {
+static uint64_t inert_fact(bool compatible) {
+  return compatible ? ALB_FACT_COMPATIBLE : ALB_FACT_CANONICAL;
+}
+
+/* Does the form leave the text as it is? Without decompositions, only what is not solid can compose. */
+static bool is_in_form(alb_token_scratch *scratch, bool compatible, bool composed) {
+  const uint64_t facts = inert_fact(compatible) | (composed ? ALB_FACT_SOLID : 0);
+  for (size_t i = 0; i < scratch->text.count; i++) {
+    if ((alb_char_facts_of(scratch->facts, scratch->text.items[i].cp) & facts) != facts) return false;
+  }
+  return true;
+}
+
+static bool decompose(alb_token_scratch *scratch, bool compatible, alb_chars *out) {
+  const alb_chars *text = &scratch->text;
   out->count = 0;
   for (size_t i = 0; i < text->count; i++) {
     uint32_t to[ALB_UNICODE_LONGEST];
+    if (alb_char_facts_of(scratch->facts, text->items[i].cp) & inert_fact(compatible)) {
+      if (!alb_vec_push(out, (alb_char){text->items[i].cp, 0, 0})) return false;
+      continue;
+    }
     const size_t n = alb_unicode_decompose(text->items[i].cp, compatible, to);
     if (!alb_vec_reserve(out, n)) return false;
     for (size_t k = 0; k < n; k++) out->items[out->count++] = (alb_char){to[k], k > 0, alb_unicode_ccc(to[k])};
@@ -105,8 +123,9 @@ void alb_align_changes(alb_token_scratch *scratch) {
 }
 
 static alb_status run_form(alb_token_scratch *scratch, bool compatible, bool composed) {
-  alb_chars *text = &scratch->text, *out = &scratch->spare;
-  if (!decompose(text, compatible, out)) return alb_scratch_memory(scratch);
+  alb_chars *out = &scratch->spare;
+  if (is_in_form(scratch, compatible, composed)) return ALB_OK;
+  if (!decompose(scratch, compatible, out)) return alb_scratch_memory(scratch);
   if (composed) compose(out);
   alb_align_changes(scratch);
   alb_scratch_swap(scratch);

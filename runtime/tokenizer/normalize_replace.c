@@ -7,7 +7,15 @@ alb_status alb_prepare_pattern(alb_diag *diag, alb_stage *stage) {
   stage->pattern = alb_code_points(alb_str_of(m->pattern), &stage->pattern_count);
   stage->content = alb_code_points(alb_str_of(m->content), &stage->content_count);
   if (!stage->pattern || !stage->content) return alb_fail_memory(diag, strlen(m->pattern), "a pattern");
+  stage->joins_spaces = m->regex && strcmp(m->pattern, " {2,}") == 0 && strcmp(m->content, " ") == 0;
   return alb_compile_pattern(diag, stage);
+}
+
+static bool has_spaces(const alb_chars *text) {
+  for (size_t i = 1; i < text->count; i++) {
+    if (text->items[i].cp == ' ' && text->items[i - 1].cp == ' ') return true;
+  }
+  return false;
 }
 
 /* Appends the content, aligned as the character before `end`: so has the reference it. */
@@ -33,6 +41,7 @@ static bool put_text(alb_token_scratch *scratch, uint32_t begin, uint32_t end) {
 alb_status alb_normalize_replace(const alb_stage *stage, alb_token_scratch *scratch) {
   const uint32_t count = (uint32_t)scratch->text.count;
   alb_piece all = {0, count};
+  if (stage->joins_spaces && !has_spaces(&scratch->text)) return ALB_OK;
   ALB_TRY(alb_find_pattern(stage, scratch, &all, SIZE_MAX));
   if (!scratch->matches.count) return ALB_OK;
   uint32_t done = 0;

@@ -6,7 +6,11 @@
 alb_status alb_token_scratch_new(alb_diag *diag, const alb_tokenizer *tokenizer, alb_token_scratch **out) {
   alb_token_scratch *scratch = calloc(1, sizeof *scratch);
   if (!scratch) return alb_fail_memory(diag, sizeof *scratch, "a tokenizer's memory");
-  const alb_status status = alb_prepare_regex_scratch(diag, tokenizer, scratch);
+  scratch->facts = calloc(1, sizeof *scratch->facts);
+  if (tokenizer->cuts) scratch->words = calloc(1, sizeof *scratch->words);
+  const bool ok = scratch->facts && (scratch->words || !tokenizer->cuts);
+  const alb_status status = ok ? alb_prepare_regex_scratch(diag, tokenizer, scratch)
+                               : alb_fail_memory(diag, sizeof *scratch->words, "a tokenizer's memory");
   if (status == ALB_OK) {
     *out = scratch;
   } else {
@@ -17,6 +21,9 @@ alb_status alb_token_scratch_new(alb_diag *diag, const alb_tokenizer *tokenizer,
 
 void alb_token_scratch_free(alb_token_scratch *s) {
   if (!s) return;
+  free(s->facts);
+  free(s->words);
+  alb_vec_free(&s->raw);
   alb_vec_free(&s->input);
   alb_vec_free(&s->text);
   alb_vec_free(&s->spare);
@@ -47,14 +54,20 @@ alb_status alb_scratch_memory(alb_token_scratch *scratch) {
 
 enum { MOST_GROWTH = 64, SHORT_TEXT = 1 << 16 }; /* no honest chain of normalizers makes a text so much longer */
 
+void alb_scratch_set_room(alb_token_scratch *scratch, size_t n) {
+  const size_t room = MOST_GROWTH * n + SHORT_TEXT;
+  scratch->room = room < UINT32_MAX / 4 ? room : UINT32_MAX / 4;
+}
+
 alb_status alb_scratch_run_normalizers(const alb_tokenizer *tokenizer, alb_token_scratch *scratch) {
-  const size_t most = MOST_GROWTH * scratch->text.count + SHORT_TEXT;
+  size_t most = 0;
   for (size_t i = 0; i < tokenizer->normalizer_count && scratch->text.count; i++) {
     ALB_TRY(tokenizer->normalizers[i].normalize(&tokenizer->normalizers[i], scratch));
-    if (scratch->text.count > most || scratch->text.count > UINT32_MAX / 4)
-      return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: the normalizers make a text of %zu characters",
-                      scratch->text.count);
+    if (scratch->text.count > most) most = scratch->text.count;
+    if (most > scratch->room)
+      return alb_fail(scratch->diag, ALB_LIMIT, "tokenizer: the normalizers make a text of %zu characters", most);
   }
+  scratch->room -= most;
   return ALB_OK;
 }
 
@@ -62,6 +75,7 @@ alb_status alb_scratch_normalize(const alb_tokenizer *tokenizer, alb_token_scrat
                                  const uint32_t *cp, size_t n) {
   scratch->diag = diag;
   scratch->origin = 0;
+  alb_scratch_set_room(scratch, n);
   scratch->text.count = 0;
   for (size_t i = 0; i < n; i++) {
     const alb_char c = {cp[i], (uint32_t)i, (uint32_t)i + 1};

@@ -65,7 +65,7 @@ alb_status alb_split_whitespace(const alb_stage *stage, alb_token_scratch *scrat
   (void)stage;
   uint32_t begin = piece.begin;
   for (uint32_t i = piece.begin; i < piece.end; i++) {
-    if (!(alb_unicode_class(scratch->text.items[i].cp) & ALB_UNI_WHITE)) continue;
+    if (!(alb_scratch_class(scratch, scratch->text.items[i].cp) & ALB_UNI_WHITE)) continue;
     ALB_TRY(emit(scratch, begin, i));
     begin = i + 1;
   }
@@ -75,7 +75,7 @@ alb_status alb_split_whitespace(const alb_stage *stage, alb_token_scratch *scrat
 alb_status alb_split_punctuation(const alb_stage *stage, alb_token_scratch *scratch, alb_piece piece) {
   scratch->matches.count = 0;
   for (uint32_t i = piece.begin; i < piece.end; i++) {
-    if (!(alb_unicode_class(scratch->text.items[i].cp) & ALB_UNI_PUNCTUATION)) continue;
+    if (!(alb_scratch_class(scratch, scratch->text.items[i].cp) & ALB_UNI_PUNCTUATION)) continue;
     const alb_piece match = {i, i + 1};
     if (!alb_vec_push(&scratch->matches, match)) return alb_scratch_memory(scratch);
   }
@@ -87,7 +87,7 @@ alb_status alb_split_words(const alb_stage *stage, alb_token_scratch *scratch, a
   uint32_t begin = piece.begin;
   unsigned current = 0;
   for (uint32_t i = piece.begin; i < piece.end; i++) {
-    const unsigned class = alb_unicode_class(scratch->text.items[i].cp) & (ALB_UNI_WORD | ALB_UNI_WHITE);
+    const unsigned class = alb_scratch_class(scratch, scratch->text.items[i].cp) & (ALB_UNI_WORD | ALB_UNI_WHITE);
     if (i > begin && class != current) {
       if (!(current & ALB_UNI_WHITE)) ALB_TRY(emit(scratch, begin, i));
       begin = i;

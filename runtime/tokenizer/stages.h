@@ -6,9 +6,11 @@
 #include "base/vec.h"
 #include "format/charsmap.h"
 #include "runtime/tokenizer/added_tokens.h"
+#include "runtime/tokenizer/char_facts.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/vocab_table.h"
+#include "runtime/tokenizer/word_cache.h"
 
 /* A character of a (normalized) text and the characters [start, end) of the input that it stands for. */
 typedef struct alb_char {
@@ -86,6 +88,7 @@ struct alb_stage {
   alb_prepend_scheme scheme;
   alb_charsmap charsmap;           /* borrows from the message */
   struct pcre2_real_code_8 *regex; /* owned; NULL: a plain pattern */
+  bool joins_spaces;               /* replace: makes one space of several, " {2,}" to " " */
 };
 
 struct alb_tokenizer {
@@ -103,10 +106,16 @@ struct alb_tokenizer {
   double unknown_score;
   uint32_t byte_tokens[256]; /* unigram: ids of <0x00> ...; ALB_NO_TOKEN: none */
   alb_trie trie;
+  bool cuts;         /* texts may be cut at spaces (cuts.h) */
+  bool joins_spaces; /* ... but not where a space meets a space or what may become one */
 };
 
 struct alb_token_scratch {
   alb_diag *diag;          /* of the call under way */
+  alb_char_facts *facts;   /* owned */
+  alb_word_cache *words;   /* owned; NULL when the tokenizer does not cut */
+  alb_bytes raw;           /* the text's bytes, with spaces behind them */
+  size_t room;             /* characters that the normalizers may still make */
   alb_chars input;         /* the text as it came */
   uint32_t origin;         /* where in the input the part under way begins */
   alb_chars text, spare;   /* the part under way: normalized; where the next stage writes */
@@ -131,6 +140,11 @@ struct alb_token_scratch {
 
 /* "out of memory" for the call under way. */
 alb_status alb_scratch_memory(alb_token_scratch *scratch);
+
+/* alb_unicode_class, remembered. */
+static inline unsigned alb_scratch_class(alb_token_scratch *scratch, uint32_t cp) {
+  return alb_char_facts_class(scratch->facts, cp);
+}
 
 /* Normalizers: text to text, with spare as the place to write. Splitters put pieces of the text into `next`; they may
  * write behind the text and cut there. Decoders change the parts of `decoding`. */

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "format/layout.h"
+#include "runtime/tokenizer/cuts.h"
 #include "runtime/tokenizer/scratch.h"
 #include "runtime/tokenizer/stages.h"
 #include "runtime/tokenizer/utf8_text.h"
@@ -270,7 +271,8 @@ static alb_status load(alb_diag *diag, alb_tokenizer *t, alb_span vocab, size_t 
   ALB_TRY(check_template(diag, t, m->pair, m->n_pair, ALB_PIECE_SECOND, &t->pair_specials));
   ALB_TRY(check_named(diag, t));
   ALB_TRY(load_added(diag, t));
-  return load_vocab(diag, t, prepare);
+  ALB_TRY(load_vocab(diag, t, prepare));
+  return alb_prepare_cuts(diag, t);
 }
 
 alb_status alb_tokenizer_new(alb_diag *diag, const Alb__Tokenizer *message, alb_span vocab, size_t rows,

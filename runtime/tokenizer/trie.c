@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { LABELS_AT_ONCE = 8 };
+
 typedef struct entry {
   alb_str text;
   uint32_t id;
@@ -78,14 +80,15 @@ alb_status alb_trie_build(alb_diag *diag, const alb_vocab_table *vocab, const ui
   b.count = gather(vocab, leave_out, b.entries, &bytes); /* bytes is at most 2^30 */
   b.ranges = malloc((bytes + 1) * sizeof *b.ranges);
   out->nodes = malloc((bytes + 2) * sizeof *out->nodes);
-  out->labels = malloc(bytes + 1);
+  out->labels = malloc(bytes + 1 + LABELS_AT_ONCE);
   const bool ok = b.ranges && out->nodes && out->labels;
   if (ok) {
     if (b.count) qsort(b.entries, b.count, sizeof *b.entries, compare);
     build(&b);
+    memset(out->labels + b.nodes, 0, LABELS_AT_ONCE);
     alb_trie_node *nodes = realloc(out->nodes, (b.nodes + 1) * sizeof *nodes);
     if (nodes) out->nodes = nodes;
-    uint8_t *labels = realloc(out->labels, b.nodes);
+    uint8_t *labels = realloc(out->labels, b.nodes + LABELS_AT_ONCE);
     if (labels) out->labels = labels;
   }
   free(b.entries);

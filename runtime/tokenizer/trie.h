@@ -12,7 +12,7 @@ typedef struct alb_trie_node {
 
 typedef struct alb_trie {
   alb_trie_node *nodes; /* owned, one more than there are nodes */
-  uint8_t *labels;      /* owned: by which byte a node is reached */
+  uint8_t *labels;      /* owned: by which byte a node is reached; eight more bytes */
   uint32_t root[256];   /* child of the root by byte; 0: none */
 } alb_trie;
 
@@ -21,7 +21,8 @@ typedef struct alb_trie {
 alb_status alb_trie_build(alb_diag *diag, const alb_vocab_table *vocab, const uint8_t *leave_out, alb_trie *out);
 void alb_trie_free(alb_trie *trie);
 
-/* The child of a node that is not the root by a byte; 0: none. */
+/* The child of a node that is not the root by a byte; 0: none. Of up to eight children the labels are compared at once:
+ * the lowest zero byte of the exclusive-or is the first label that is equal. */
 static inline uint32_t alb_trie_child(const alb_trie *trie, uint32_t node, uint8_t byte) {
   uint32_t low = trie->nodes[node].child, high = trie->nodes[node + 1].child;
   while (high - low > 8) {
@@ -32,10 +33,10 @@ static inline uint32_t alb_trie_child(const alb_trie *trie, uint32_t node, uint8
       high = middle;
     }
   }
-  for (; low < high; low++) {
-    if (trie->labels[low] == byte) return low;
-  }
-  return 0;
+  const uint64_t x = alb_load_u64(trie->labels + low) ^ byte * UINT64_C(0x0101010101010101);
+  const uint64_t zeroes = (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
+  const uint32_t at = low + (zeroes ? (uint32_t)__builtin_ctzll(zeroes) / 8 : 8);
+  return at < high ? at : 0;
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/checked.h"
@@ -36,12 +37,16 @@ static uint64_t hash_of(const alb_vocab_table *table, const void *text, size_t n
   return XXH3_64bits_withSeed(text, n, table->seed);
 }
 
+static uint32_t slot_id(uint64_t slot) {
+  return (uint32_t)slot - 1;
+}
+
 /* The slot of a text: where it is, or the free one where it would be. */
 static size_t slot_of(const alb_vocab_table *table, const void *text, size_t n, uint64_t hash) {
   size_t i = (size_t)hash & table->mask;
-  for (const uint32_t tag = (uint32_t)(hash >> 32); table->slots[i]; i = (i + 1) & table->mask) {
-    if (table->tags[i] != tag) continue;
-    if (alb_str_equal(alb_vocab_table_token(table, table->slots[i] - 1), (alb_str){text, n})) break;
+  for (; table->slots[i]; i = (i + 1) & table->mask) {
+    if ((table->slots[i] ^ hash) >> 32) continue;
+    if (alb_str_equal(alb_vocab_table_token(table, slot_id(table->slots[i])), (alb_str){text, n})) break;
   }
   return i;
 }
@@ -51,11 +56,10 @@ static alb_status enter(alb_diag *diag, alb_vocab_table *table, size_t id) {
   const uint64_t hash = hash_of(table, token.p, token.n);
   const size_t i = slot_of(table, token.p, token.n, hash);
   if (table->slots[i]) {
-    return alb_fail(diag, ALB_DUPLICATE, "vocabulary: tokens %u and %zu are both \"%.*s\"", table->slots[i] - 1, id,
-                    ALB_STR_ARGS(token));
+    return alb_fail(diag, ALB_DUPLICATE, "vocabulary: tokens %u and %zu are both \"%.*s\"", slot_id(table->slots[i]),
+                    id, ALB_STR_ARGS(token));
   }
-  table->slots[i] = (uint32_t)id + 1;
-  table->tags[i] = (uint32_t)(hash >> 32);
+  table->slots[i] = hash >> 32 << 32 | (id + 1);
   if (token.n > table->longest) table->longest = token.n;
   return ALB_OK;
 }
@@ -64,8 +68,7 @@ alb_status alb_vocab_table_fill(alb_diag *diag, alb_vocab_table *table, const ui
   size_t slots = 64;
   while (slots < 2 * table->count) slots *= 2; /* count is at most 2^24 */
   table->slots = calloc(slots, sizeof *table->slots);
-  table->tags = calloc(slots, sizeof *table->tags);
-  if (!table->slots || !table->tags) return alb_fail_memory(diag, 8 * slots, "the vocabulary");
+  if (!table->slots) return alb_fail_memory(diag, 8 * slots, "the vocabulary");
   table->mask = slots - 1;
   /* No file can be written to make look-ups slow; what is found does not depend on the seed. */
   if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0) table->seed = (uintptr_t)table->slots;
@@ -79,11 +82,10 @@ alb_status alb_vocab_table_fill(alb_diag *diag, alb_vocab_table *table, const ui
 uint32_t alb_vocab_table_find(const alb_vocab_table *table, const void *text, size_t n) {
   if (n == 0 || n > table->longest) return ALB_NO_TOKEN;
   const size_t i = slot_of(table, text, n, hash_of(table, text, n));
-  return table->slots[i] ? table->slots[i] - 1 : ALB_NO_TOKEN;
+  return table->slots[i] ? slot_id(table->slots[i]) : ALB_NO_TOKEN;
 }
 
 void alb_vocab_table_free(alb_vocab_table *table) {
   free(table->slots);
-  free(table->tags);
   *table = (alb_vocab_table){0};
 }

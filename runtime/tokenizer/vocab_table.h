@@ -12,8 +12,7 @@ typedef struct alb_vocab_table {
   size_t count;                   /* ids are 0 .. count - 1 */
   size_t longest;                 /* bytes of the longest token */
   uint64_t seed;
-  uint32_t *slots; /* [mask + 1] 0, or 1 + id; owned */
-  uint32_t *tags;  /* [mask + 1] a part of the hash */
+  uint64_t *slots; /* [mask + 1] 0, or a part of the hash << 32 | 1 + id; owned */
   size_t mask;
 } alb_vocab_table;
 
