@@ -1,9 +1,9 @@
-/* Fuzz target: tokenizer.json up to the first NUL, then a text. The tokenizer is imported, built and used; then its
- * message and vocabulary are used again with bytes changed as the text says. */
+/* Fuzz target: tokenizer.json up to the first NUL, then a text. The tokenizer is imported, built and used, with cuts and
+ * without; then its message and vocabulary are used again with bytes changed as the text says. */
 #include "alb.pb-c.h"
 #include "converter/json_strict.h"
 #include "converter/vocab_build.h"
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/stages.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(int ok) {
@@ -15,6 +15,16 @@ static void check_tokens(const alb_tokenizer *t, const alb_token_encoding *e, si
     check(e->ids[i] >= 0 && (e->special[i] || (size_t)e->ids[i] < alb_tokenizer_count(t)));
     check(e->offsets[2 * i] <= e->offsets[2 * i + 1] && e->offsets[2 * i + 1] <= characters);
   }
+}
+
+/* The tokens of a text are the same when it is not cut. */
+static void check_uncut(alb_tokenizer *t, alb_token_scratch *s, alb_str text, const int32_t *ids, size_t count) {
+  alb_token_encoding e;
+  const bool cuts = t->cuts;
+  t->cuts = false;
+  if (alb_tokenizer_encode(NULL, t, s, text, NULL, 0, true, &e) == ALB_OK)
+    check(e.count == count && (count == 0 || memcmp(e.ids, ids, count * sizeof *ids) == 0));
+  t->cuts = cuts;
 }
 
 static void use(const Alb__Tokenizer *message, alb_span section, alb_str text) {
@@ -30,6 +40,7 @@ static void use(const Alb__Tokenizer *message, alb_span section, alb_str text) {
     check(ids != NULL);
     if (e.count) memcpy(ids, e.ids, e.count * sizeof *ids);
     check(alb_tokenizer_decode(NULL, t, s, ids, e.count, true, &decoded) == ALB_OK);
+    check_uncut(t, s, text, ids, e.count);
     free(ids);
   }
   const size_t half = text.n / 2;
