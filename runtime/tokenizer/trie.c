@@ -7,7 +7,7 @@ enum { LABELS_AT_ONCE = 8 };
 
 typedef struct entry {
   alb_str text;
-  uint64_t head; /* its first eight bytes as a number, zeroes behind a shorter text: most comparisons end here */
+  uint64_t head; /* its first eight bytes as a number, zeroes behind a shorter text */
   uint32_t id;
 } entry;
 
@@ -31,11 +31,36 @@ static uint64_t head_of(alb_str text) {
 }
 
 static int compare(const void *a, const void *b) {
-  const uint64_t first = ((const entry *)a)->head, second = ((const entry *)b)->head;
-  if (first != second) return first < second ? -1 : 1;
   const alb_str x = ((const entry *)a)->text, y = ((const entry *)b)->text;
   const int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
   return order ? order : (x.n > y.n) - (x.n < y.n);
+}
+
+/* Orders by one byte of the heads, keeping the order of equal ones; where the entries are now. */
+static entry *sort_by_byte(entry *from, entry *to, size_t count, unsigned shift) {
+  size_t at[257] = {0};
+  for (size_t i = 0; i < count; i++) at[(from[i].head >> shift & 0xff) + 1]++;
+  for (size_t i = 0; i < 256; i++) {
+    if (at[i + 1] == count) return from;
+    at[i + 1] += at[i];
+  }
+  for (size_t i = 0; i < count; i++) to[at[from[i].head >> shift & 0xff]++] = from[i];
+  return to;
+}
+
+/* By heads, byte by byte from the last on, then within equal heads. False: no memory. */
+static bool sort_entries(entry *entries, size_t count) {
+  entry *spare = malloc((count + 1) * sizeof *spare), *sorted = entries;
+  if (!spare) return false;
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    sorted = sort_by_byte(sorted, sorted == entries ? spare : entries, count, shift);
+  if (sorted == spare) memcpy(entries, spare, count * sizeof *spare);
+  free(spare);
+  for (size_t begin = 0, end = 0; begin < count; begin = end) {
+    while (end < count && entries[end].head == entries[begin].head) end++;
+    if (end - begin > 1) qsort(entries + begin, end - begin, sizeof *entries, compare);
+  }
+  return true;
 }
 
 static uint8_t byte_at(const builder *b, uint32_t i, size_t depth) {
@@ -90,9 +115,8 @@ alb_status alb_trie_build(alb_diag *diag, const alb_vocab_table *vocab, const ui
   b.ranges = malloc((bytes + 1) * sizeof *b.ranges);
   out->nodes = malloc((bytes + 2) * sizeof *out->nodes);
   out->labels = malloc(bytes + 1 + LABELS_AT_ONCE);
-  const bool ok = b.ranges && out->nodes && out->labels;
+  const bool ok = b.ranges && out->nodes && out->labels && sort_entries(b.entries, b.count);
   if (ok) {
-    if (b.count) qsort(b.entries, b.count, sizeof *b.entries, compare);
     build(&b);
     memset(out->labels + b.nodes, 0, LABELS_AT_ONCE);
     alb_trie_node *nodes = realloc(out->nodes, (b.nodes + 1) * sizeof *nodes);
