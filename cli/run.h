@@ -13,7 +13,7 @@ typedef struct alb_run_options {
   unsigned quiet, verbose;
   const char *format; /* "json" or "npy" */
   const char *lengths;
-  const char *bench_texts; /* NULL: bench measures the model */
+  const char *bench_texts;             /* NULL: bench measures the model */
   size_t threads, batch_tokens, top_k; /* top_k 0: what the command takes by itself */
   double seconds;
 } alb_run_options;
