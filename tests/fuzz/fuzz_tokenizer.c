@@ -1,5 +1,5 @@
-/* Fuzz target: tokenizer.json up to the first NUL, then a text. The tokenizer is imported, built and used, with cuts and
- * without; then its message and vocabulary are used again with bytes changed as the text says. */
+/* Fuzz target: tokenizer.json up to the first NUL, then a text. The tokenizer is imported, built and used, with cuts
+ * and without; then its message and vocabulary are used again with bytes changed as the text says. */
 #include "alb.pb-c.h"
 #include "converter/json_strict.h"
 #include "converter/vocab_build.h"
