@@ -21,8 +21,8 @@
 #include "runtime/kernels/cpu.h"
 
 enum {
-  ALB_PANEL = 16,    /* weights are packed in panels of so many output columns */
-  ALB_S8_DEPTH = 64, /* int8 rows have one range a group of so many k; they and panels are zero-padded to it */
+  ALB_PANEL = 16,     /* weights are packed in panels of so many output columns */
+  ALB_S8_DEPTH = 128, /* int8 rows have one range a group of so many k; they and panels are zero-padded to it */
   ALB_KERNEL_ALIGN = 64,
 };
 
@@ -47,9 +47,10 @@ typedef struct alb_range {
 
 /* ---- int8 product: c = act(sum over groups of k of (a_s8 * scale + middle) * w_s8^T, * w_scale + bias) ----
  * The int32 sums of a group of ALB_S8_DEPTH k are exact, nothing saturates: all of a and w must lie in
- * [-127, 127]. Without activation the whole result is exact: from +0, for each group in order + float(sum) *
- * scale, then + float(sum of the column's w) * middle; then * w_scale, then + bias, each operation rounded by
- * itself. One scale a token would not be enough: its few large numbers would leave the others 3 or 4 bits. */
+ * [-127, 127]. Without activation the whole result is exact: from +0, for each group in order first
+ * fma(float(sum), scale, total), then fma(sum of the column's w, middle, total); at the end fma(total, w_scale,
+ * bias), with -0 for no bias. One scale a token would not be enough: its few large numbers would leave the others 3
+ * or 4 bits. */
 typedef struct alb_gemm_s8 {
   const int8_t *a;          /* [m][lda], lda >= alb_s8_stride(k), zero from k to that, by quantize_s8 */
   const alb_range *a_range; /* [m][alb_s8_groups(k)] */

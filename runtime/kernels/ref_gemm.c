@@ -1,4 +1,6 @@
 /* Reference: matrix products with packed weights. */
+#include <math.h>
+
 #include "runtime/kernels/ref_activation.h"
 #include "runtime/kernels/variants.h"
 
@@ -40,8 +42,8 @@ static void sum_groups(const alb_gemm_s8 *g, size_t m, const int8_t *panel, floa
     int32_t sum[ALB_PANEL];
     dot_s8(g->a + m * g->lda + k, panel, g->k - k < ALB_S8_DEPTH ? g->k - k : ALB_S8_DEPTH, sum);
     for (size_t j = 0; j < ALB_PANEL; j++) {
-      total[j] += (float)sum[j] * range->scale;
-      total[j] += (float)columns[j] * range->middle;
+      total[j] = fmaf((float)sum[j], range->scale, total[j]);
+      total[j] = fmaf((float)columns[j], range->middle, total[j]);
     }
   }
 }
@@ -53,8 +55,8 @@ void alb_gemm_s8_ref(const alb_gemm_s8 *g) {
       float total[ALB_PANEL];
       sum_groups(g, m, (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes, total);
       for (size_t j = 0; j < ALB_PANEL && n + j < g->n1; j++) {
-        const float y = total[j] * g->w_scale[n + j];
-        g->c[m * g->ldc + n + j] = alb_ref_activation(g->activation, g->bias ? y + g->bias[n + j] : y);
+        const float y = fmaf(total[j], g->w_scale[n + j], g->bias ? g->bias[n + j] : -0.0f);
+        g->c[m * g->ldc + n + j] = alb_ref_activation(g->activation, y);
       }
     }
   }

@@ -191,11 +191,10 @@ static void expect_s8(check *c, const alb_gemm_s8 *g, const int8_t *w) {
           sum += (int64_t)g->a[i * g->lda + e] * w[j * g->k + e];
           column += w[j * g->k + e];
         }
-        total += (float)sum * range.scale;
-        total += (float)column * range.middle;
+        total = fmaf((float)sum, range.scale, total);
+        total = fmaf((float)column, range.middle, total);
       }
-      float y = total * g->w_scale[j];
-      if (g->bias) y += g->bias[j];
+      const float y = fmaf(total, g->w_scale[j], g->bias ? g->bias[j] : -0.0f);
       const double bound = g->activation ? 4e-7 * (1 + fabs((double)y)) : 0;
       const double want = alb_ref_activation(g->activation, y);
       if (!expect_near(c, "c", i, j, g->c[i * g->ldc + j], want, bound > 0 ? bound : DBL_MIN)) return;

@@ -76,12 +76,12 @@ static void packed_f32_layout(void **state) {
 
 static void packed_s8_layout(void **state) {
   (void)state;
-  enum { N = 17, K = 70 };
+  enum { N = 17, K = 140, DEPTH = 128 };
   int8_t w[N * K];
   size_t bytes;
   for (int i = 0; i < N * K; i++) w[i] = (int8_t)(i % 255 - 127);
   assert_true(alb_packed_s8_bytes(N, K, &bytes));
-  enum { GROUP = 16 * 64 + 2 * 16 * 4, PANEL = 2 * GROUP };
+  enum { GROUP = 16 * DEPTH + 2 * 16 * 4, PANEL = 2 * GROUP };
   assert_int_equal(bytes, 2 * PANEL);
   assert_int_equal(alb_s8_panel_bytes(K), PANEL);
   int8_t *packed = malloc(bytes);
@@ -93,15 +93,15 @@ static void packed_s8_layout(void **state) {
     for (int g = 0; g < 2; g++) {
       const int8_t *group = packed + n / 16 * PANEL + g * GROUP;
       int negative = 0, all = 0;
-      for (int k = 0; k < 64; k++) {
-        const int want = n < N && g * 64 + k < K ? w[n * K + g * 64 + k] : 0;
+      for (int k = 0; k < DEPTH; k++) {
+        const int want = n < N && g * DEPTH + k < K ? w[n * K + g * DEPTH + k] : 0;
         assert_int_equal(group[k / 4 * 64 + n % 16 * 4 + k % 4], want);
         negative -= want < 0 ? want : 0;
         all += want;
       }
       int32_t stored[2];
-      memcpy(&stored[0], group + 16 * 64 + n % 16 * 4, sizeof stored[0]);
-      memcpy(&stored[1], group + 16 * 68 + n % 16 * 4, sizeof stored[1]);
+      memcpy(&stored[0], group + 16 * DEPTH + n % 16 * 4, sizeof stored[0]);
+      memcpy(&stored[1], group + 16 * (DEPTH + 4) + n % 16 * 4, sizeof stored[1]);
       assert_int_equal(stored[0], negative);
       assert_int_equal(stored[1], all);
     }

@@ -69,9 +69,8 @@ ALB_INLINE void add_group(const int R, const int8_t *a, size_t lda, const int8_t
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
       const alb_range *of = &range[(size_t)r * groups];
-      const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[r][h]), _mm256_set1_ps(of->scale));
-      total[r][h] = _mm256_add_ps(total[r][h], scaled);
-      total[r][h] = _mm256_add_ps(total[r][h], _mm256_mul_ps(columns, _mm256_set1_ps(of->middle)));
+      total[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][h]), _mm256_set1_ps(of->scale), total[r][h]);
+      total[r][h] = _mm256_fmadd_ps(columns, _mm256_set1_ps(of->middle), total[r][h]);
     }
   }
 }
@@ -86,8 +85,7 @@ ALB_INLINE void scale_sums(const int R, const alb_gemm_s8 *g, size_t n, const __
     const __m256 bias = g->bias ? load_first(g->bias + n + h * 8, columns) : _mm256_set1_ps(-0.0f);
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
-      const __m256 product = _mm256_mul_ps(total[r][h], w_scale);
-      _mm256_store_ps(y + (size_t)r * ALB_PANEL + h * 8, _mm256_add_ps(product, bias));
+      _mm256_store_ps(y + (size_t)r * ALB_PANEL + h * 8, _mm256_fmadd_ps(total[r][h], w_scale, bias));
     }
   }
 }
