@@ -1,4 +1,4 @@
-/* Features of the processor: cpuid, and xgetbv for what the operating system saves. */
+/* Features of the processor: x86 by cpuid, and xgetbv for what the operating system saves; ARM by what Linux says. */
 #include "runtime/kernels/cpu.h"
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ static const struct {
 };
 
 enum { SOURCE_COUNT = sizeof sources / sizeof sources[0], OSXSAVE_BIT = 27 };
-_Static_assert((int)SOURCE_COUNT == (int)ALB_CPU_BIT_COUNT, "every feature has a source");
+_Static_assert((int)SOURCE_COUNT == (int)ALB_CPU_BIT_NEON, "every feature of x86 has a source");
 
 static uint64_t saved_state(void) {
   unsigned r[4] = {0};
@@ -47,6 +47,26 @@ alb_cpu alb_cpu_detect(void) {
     if (!__get_cpuid_count(sources[i].leaf, sources[i].subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX])) continue;
     const bool there = r[sources[i].in] >> sources[i].bit & 1, saved = (state & sources[i].state) == sources[i].state;
     if (there && saved) features |= sources[i].feature;
+  }
+  return features;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+static const struct {
+  alb_cpu feature;
+  unsigned long hwcap;
+} sources[] = {{ALB_CPU_NEON, HWCAP_ASIMD}, {ALB_CPU_DOTPROD, HWCAP_ASIMDDP}};
+
+enum { SOURCE_COUNT = sizeof sources / sizeof sources[0] };
+_Static_assert((int)SOURCE_COUNT == (int)ALB_CPU_BIT_COUNT - (int)ALB_CPU_BIT_NEON,
+               "every feature of ARM has a source");
+
+alb_cpu alb_cpu_detect(void) {
+  const unsigned long state = getauxval(AT_HWCAP);
+  alb_cpu features = 0;
+  for (int i = 0; i < SOURCE_COUNT; i++) {
+    if (state & sources[i].hwcap) features |= sources[i].feature;
   }
   return features;
 }

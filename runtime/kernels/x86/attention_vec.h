@@ -27,39 +27,19 @@ static plan plan_of(const alb_attention *g) {
   return (plan){g, keys, columns, g->scratch, v, scores, scores + ROWS * keys};
 }
 
-/* Rows become columns. */
-static inline void transpose8(__m256 x[8]) {
-  __m256 t[8];
-  for (int i = 0; i < 4; i++) {
-    t[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
-    t[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
-  }
-  for (int i = 0; i < 2; i++) {
-    x[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
-    x[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
-    x[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
-    x[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
-  }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
-    t[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
-  }
-  for (int i = 0; i < 8; i++) x[i] = t[i];
-}
-
-/* Eight keys from `first` on into their half of a panel. */
+/* CELL keys from `first` on into their part of a panel. */
 static void pack_keys(const plan *p, size_t first) {
   const alb_attention *g = p->g;
   float *panel = p->k + first / TILE_PANEL * TILE_PANEL * g->width + first % TILE_PANEL;
-  for (size_t d = 0; d < g->width; d += 8) {
-    const size_t n = g->width - d < 8 ? g->width - d : 8;
-    __m256 x[8];
-    for (size_t i = 0; i < 8; i++) {
+  for (size_t d = 0; d < g->width; d += CELL) {
+    const size_t n = g->width - d < CELL ? g->width - d : CELL;
+    cell_row x[CELL];
+    for (size_t i = 0; i < CELL; i++) {
       const bool there = first + i < g->tokens;
-      x[i] = there ? load_first(g->k + (first + i) * g->stride + d, n) : _mm256_setzero_ps();
+      x[i] = there ? cell_load_first(g->k + (first + i) * g->stride + d, n) : (cell_row){0};
     }
-    transpose8(x);
-    for (size_t i = 0; i < n; i++) _mm256_store_ps(panel + (d + i) * TILE_PANEL, x[i]);
+    cell_transpose(x);
+    for (size_t i = 0; i < n; i++) cell_store(panel + (d + i) * TILE_PANEL, x[i]);
   }
 }
 
@@ -116,7 +96,8 @@ ALB_INLINE float exponentials(float *x, size_t n, float most, float c) {
       sum[v] = vec_add(sum[v], e);
     }
   }
-  return vec_sum(PANEL_VECS == 2 ? vec_add(sum[0], sum[PANEL_VECS - 1]) : sum[0]);
+  for (int v = 1; v < PANEL_VECS; v++) sum[0] = vec_add(sum[0], sum[v]);
+  return vec_sum(sum[0]);
 }
 
 /* Makes e^(score - largest) of R rows of scores; inverse[r] = 1 / their sum. Whole panels: what stands past the
@@ -160,7 +141,7 @@ void VEC_NAME(attention)(const alb_attention *g) {
   static void (*const attend_rows[])(const plan *, size_t) = {NULL, ALB_TILE_ROWS(ROW_COUNT)};
 #undef ROW_COUNT
   const plan p = plan_of(g);
-  for (size_t j = 0; j < p.keys; j += 8) pack_keys(&p, j);
+  for (size_t j = 0; j < p.keys; j += CELL) pack_keys(&p, j);
   pack_values(&p);
   for (size_t i = 0, rows; i < g->tokens; i += rows) {
     rows = next_rows(g->tokens - i);

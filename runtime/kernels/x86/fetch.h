@@ -11,6 +11,11 @@ typedef struct fetch {
   size_t step;
 } fetch;
 
+/* Brings the line of caches that holds `p`, which need not be there, into all of them. */
+static inline void fetch_line(const char *p) {
+  __builtin_prefetch(p, 0, 3);
+}
+
 /* What a tile of `rows` rows from `row` on fetches of the next panel, k times `per_k` bytes, when the tiles
  * of all rows fetch it together. */
 static inline fetch fetch_share(const void *next, size_t per_k, size_t k, size_t row, size_t rows, size_t all_rows) {

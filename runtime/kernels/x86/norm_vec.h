@@ -63,8 +63,8 @@ static void norm_row(const alb_layer_norm *g, size_t row) {
   float *out = g->out + row * width;
   const float *y = g->residual ? g->residual + row * width : NULL;
   const float mean = add_rows(g->x + row * width, y, out, width) / (float)width;
-  const __m128 variance = _mm_set_ss(squares(out, mean, width) / (float)width + g->eps);
-  const vec scale = vec_set(1.0f / _mm_cvtss_f32(_mm_sqrt_ss(variance))), m = vec_set(mean);
+  const float variance = squares(out, mean, width) / (float)width + g->eps;
+  const vec scale = vec_set(1.0f / square_root(variance)), m = vec_set(mean);
   for (size_t i = 0; i < width; i += VEC_LANES) {
     const vec d = vec_mul(vec_sub(vec_load_first(out + i, width - i), m), scale);
     const vec gamma = vec_load_first(g->gamma + i, width - i), beta = vec_load_first(g->beta + i, width - i);

@@ -21,7 +21,7 @@ ALB_INLINE void tile_f32(const int R, const int P, const bool FETCH, const float
     if (FETCH) {
       ALB_UNROLL
       for (int p = 0; p < P; p++) {
-        _mm_prefetch(f.ahead + (size_t)p * panel_step * sizeof(float) + i * f.step, _MM_HINT_T0);
+        fetch_line(f.ahead + (size_t)p * panel_step * sizeof(float) + i * f.step);
       }
     }
     vec w[8];

@@ -4,7 +4,9 @@
 #ifndef ALB_KERNELS_VEC_H
 #define ALB_KERNELS_VEC_H
 
-#if defined(__AVX512F__)
+#if defined(__ARM_NEON)
+#include "runtime/kernels/arm/vec_neon.h"
+#elif defined(__AVX512F__)
 #include "runtime/kernels/x86/vec_avx512.h"
 #else
 #include "runtime/kernels/x86/vec_avx2.h"
