@@ -19,6 +19,7 @@ foreach(library IN LISTS runtime_dependencies)
   target_link_libraries(albert_static INTERFACE ${library})
 endforeach()
 target_link_libraries(albert PRIVATE alb_flags Threads::Threads m)
+target_link_options(albert PRIVATE -Wl,--gc-sections,-Map=$<TARGET_FILE:albert>.map)
 target_link_libraries(albert_static INTERFACE pthread m)
 set_target_properties(albert PROPERTIES LINKER_LANGUAGE C VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR})
