@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install_packages.sh [WHAT ...]: installs the Debian packages that are missing; WHAT is build (default) or checks.
+# install_packages.sh [WHAT ...]: installs the Debian packages that are missing; WHAT is build (default), checks or arm.
 # Changes nothing, and asks for no network, when all are there. Needs root or sudo only when something is missing.
 set -euo pipefail
 
@@ -25,6 +25,9 @@ clang-format            checks  layout of the source
 gcovr                   checks  line coverage
 python3-pip             checks  brings the real test models
 python3-venv            checks  onnx and onnxruntime, to check ONNX files with
+gcc-aarch64-linux-gnu   arm     compiler for 64-bit ARM; libraries: tools/arm64_libraries.sh
+libc6-dev-arm64-cross   arm     its C library
+qemu-user               arm     runs its programs
 '
 
 wanted() { # WHAT ...
@@ -46,8 +49,8 @@ apt_install() {
 [ $# -gt 0 ] || set -- build
 for what in "$@"; do
   case $what in
-    build | checks) ;;
-    *) echo "install_packages.sh: $what: unknown (build or checks)" >&2; exit 2 ;;
+    build | checks | arm) ;;
+    *) echo "install_packages.sh: $what: unknown (build, checks or arm)" >&2; exit 2 ;;
   esac
 done
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
