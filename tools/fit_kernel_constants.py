@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of runtime/kernels/x86/math_vec.h and prints them as C. Needs numpy.
+"""Fits the polynomials of runtime/kernels/vec/math_vec.h and prints them as C. Needs numpy.
 
 Each is a least-maximum-error fit, found by weighted least squares whose weights follow the error
 (Lawson's method); a quotient P(s) / Q(s) has Q(0) = 1."""

@@ -1,2 +1,2 @@
 /* Activation functions with NEON. */
-#include "runtime/kernels/x86/activate_vec.h"
+#include "runtime/kernels/vec/activate_vec.h"

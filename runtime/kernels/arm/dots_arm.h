@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
-#include "runtime/kernels/x86/fetch.h"
-#include "runtime/kernels/x86/unroll.h"
+#include "runtime/kernels/vec/fetch.h"
+#include "runtime/kernels/vec/unroll.h"
 
 /* QUAD: consecutive k of a column that stand together. PANEL_DOTS: vectors of the sums of a panel. */
 enum { QUAD = 4, STEP = QUAD * ALB_PANEL, PANEL_DOTS = ALB_PANEL / 4 };

@@ -1,2 +1,2 @@
 /* The f32 product with NEON. */
-#include "runtime/kernels/x86/gemm_f32_vec.h"
+#include "runtime/kernels/vec/gemm_f32_vec.h"

@@ -4,7 +4,7 @@
 
 #include "runtime/kernels/arm/dots_arm.h"
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/math_vec.h"
 
 /* Rows that stay in the second-level cache while all panels pass. */
 enum { BLOCK_ROWS = 132 };

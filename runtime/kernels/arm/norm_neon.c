@@ -1,2 +1,2 @@
 /* Layer norm with NEON. */
-#include "runtime/kernels/x86/norm_vec.h"
+#include "runtime/kernels/vec/norm_vec.h"

@@ -1,7 +1,7 @@
 /* Rows of f32 to int8 with NEON; the same operations as the reference, so the same numbers. */
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/group_range.h"
-#include "runtime/kernels/x86/vec.h"
+#include "runtime/kernels/vec/group_range.h"
+#include "runtime/kernels/vec/vec.h"
 
 enum { STEP = 4 * VEC_LANES };
 

@@ -6,7 +6,7 @@
 #include <arm_neon.h>
 #include <stddef.h>
 
-#include "runtime/kernels/x86/unroll.h"
+#include "runtime/kernels/vec/unroll.h"
 
 #define VEC_NAME(slot) alb_##slot##_neon
 #define VEC_LANES 4

@@ -1,2 +1,2 @@
 /* Activation functions with AVX-512. */
-#include "runtime/kernels/x86/activate_vec.h"
+#include "runtime/kernels/vec/activate_vec.h"

@@ -1,2 +1,2 @@
 /* Attention of one head with AVX-512. */
-#include "runtime/kernels/x86/attention_vec.h"
+#include "runtime/kernels/vec/attention_vec.h"

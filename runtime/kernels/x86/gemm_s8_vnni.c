@@ -5,8 +5,8 @@
  * A tile first makes a + 128 of one group of its rows, then takes them from there four bytes at a time. The sums of
  * the group fill the registers; what the groups before it came to waits in the first-level cache. */
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/fetch.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/fetch.h"
+#include "runtime/kernels/vec/math_vec.h"
 
 /* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass. */
 enum { BLOCK_ROWS = 128, MOST_ROWS = 8, MOST_PANELS = 8, MOST_SUMS = 24, QUAD = 4, STEP = QUAD * ALB_PANEL };

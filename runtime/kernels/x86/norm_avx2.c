@@ -1,2 +1,2 @@
 /* Layer norm with AVX2. */
-#include "runtime/kernels/x86/norm_vec.h"
+#include "runtime/kernels/vec/norm_vec.h"

@@ -1,7 +1,7 @@
 /* Rows of f32 to int8 with AVX2; the same operations as the reference, so the same numbers. */
 #include "base/half.h"
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/group_range.h"
+#include "runtime/kernels/vec/group_range.h"
 #include "runtime/kernels/x86/lanes_avx2.h"
 
 enum { STEP = 32 };

@@ -2,8 +2,8 @@
 #ifndef ALB_KERNELS_VEC_AVX2_H
 #define ALB_KERNELS_VEC_AVX2_H
 
+#include "runtime/kernels/vec/unroll.h"
 #include "runtime/kernels/x86/lanes_avx2.h"
-#include "runtime/kernels/x86/unroll.h"
 
 #define VEC_NAME(slot) alb_##slot##_avx2
 #define VEC_LANES 8

@@ -3,8 +3,8 @@
 #ifndef ALB_KERNELS_VEC_AVX512_H
 #define ALB_KERNELS_VEC_AVX512_H
 
+#include "runtime/kernels/vec/unroll.h"
 #include "runtime/kernels/x86/lanes_avx2.h"
-#include "runtime/kernels/x86/unroll.h"
 
 #define VEC_NAME(slot) alb_##slot##_avx512
 #define VEC_LANES 16

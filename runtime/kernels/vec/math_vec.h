@@ -4,7 +4,7 @@
 #define ALB_KERNELS_MATH_VEC_H
 
 #include "base/vocabulary.h"
-#include "runtime/kernels/x86/vec.h"
+#include "runtime/kernels/vec/vec.h"
 
 /* (2^r - 1) / r for |r| <= 1/2 */
 static const float exp2_p[] = {0.693147182f,   0.240226477f,   0.0555033237f,

@@ -10,7 +10,7 @@
 #define ALB_KERNELS_GEMM_F32_VEC_H
 
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/tile_vec.h"
+#include "runtime/kernels/vec/tile_vec.h"
 
 enum { BLOCK_K = 768, BLOCK_ROWS = 132 };
 

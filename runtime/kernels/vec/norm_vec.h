@@ -3,7 +3,7 @@
 #define ALB_KERNELS_NORM_VEC_H
 
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/vec.h"
+#include "runtime/kernels/vec/vec.h"
 
 enum { SUMS = 4, STEP = SUMS * VEC_LANES };
 

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "runtime/kernels/x86/fetch.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/fetch.h"
+#include "runtime/kernels/vec/math_vec.h"
 
 /* PANEL_VECS: vectors of a panel; TILE_SUMS, TILE_ROWS are those of vec_ISA.h. */
 enum { TILE_PANEL = 16, PANEL_VECS = TILE_PANEL / VEC_LANES };

@@ -3,7 +3,7 @@
 #define ALB_KERNELS_ACTIVATE_VEC_H
 
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/math_vec.h"
 
 void VEC_NAME(activate)(const alb_activate *g) {
   const size_t whole = g->n / VEC_LANES * VEC_LANES, rest = g->n - whole;

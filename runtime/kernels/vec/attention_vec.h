@@ -6,7 +6,7 @@
 #include <float.h>
 
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/tile_vec.h"
+#include "runtime/kernels/vec/tile_vec.h"
 
 enum { ROWS = TILE_ROWS };
 
