@@ -26,7 +26,7 @@ done
 case $("$cc" -dumpmachine) in
   x86_64-*) others=arm ;;
   aarch64-*) others=x86 ;;
-  *) others='x86\|arm' ;;
+  *) others='x86\|arm\|vec' ;;
 esac
 
 # The compile flags that cmake/isa.cmake gives a kernel file, by the end of its name. Those of *vec.h are x86's.
