@@ -15,8 +15,8 @@ typedef struct block {
   size_t m0, m1;
 } block;
 
-/* Adds the sums of one group in its range to total[r][v], each operation rounded by itself. Rows of `range` are
- * `groups` apart; w is the group of the panel, behind which the sums of its columns stand. */
+/* Adds the sums of one group in its range to total[r][v]. Rows of `range` are `groups` apart; w is the
+ * group of the panel, behind which the sums of its columns stand. */
 ALB_INLINE void add_sums(const int R, const int8_t *w, const alb_range *range, size_t groups,
                          const int32x4_t sum[DOTS_ROWS][PANEL_DOTS], vec total[DOTS_ROWS][PANEL_DOTS]) {
   const int32_t *columns = (const int32_t *)(const void *)(w + ALB_PANEL * (ALB_S8_DEPTH + 4));
@@ -26,13 +26,13 @@ ALB_INLINE void add_sums(const int R, const int8_t *w, const alb_range *range, s
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
       const alb_range *of = &range[(size_t)r * groups];
-      total[r][v] = vec_add(total[r][v], vec_mul(vcvtq_f32_s32(sum[r][v]), vec_broadcast(&of->scale)));
-      total[r][v] = vec_add(total[r][v], vec_mul(column, vec_broadcast(&of->middle)));
+      total[r][v] = vec_fma(vcvtq_f32_s32(sum[r][v]), vec_broadcast(&of->scale), total[r][v]);
+      total[r][v] = vec_fma(column, vec_broadcast(&of->middle), total[r][v]);
     }
   }
 }
 
-/* y[r][16] = act(total * w_scale + bias), each operation rounded by itself. */
+/* y[r][16] = act(total * w_scale + bias) */
 ALB_INLINE void scale_sums(const int R, const alb_gemm_s8 *g, size_t n, const vec total[DOTS_ROWS][PANEL_DOTS],
                            float y[DOTS_ROWS * ALB_PANEL]) {
   ALB_UNROLL
@@ -42,7 +42,7 @@ ALB_INLINE void scale_sums(const int R, const alb_gemm_s8 *g, size_t n, const ve
     const vec bias = g->bias ? vec_load_first(g->bias + at, columns) : vec_set(-0.0f);
     ALB_UNROLL
     for (size_t r = 0; r < (size_t)R; r++) {
-      vec_store(y + r * ALB_PANEL + v * VEC_LANES, vec_add(vec_mul(total[r][v], w_scale), bias));
+      vec_store(y + r * ALB_PANEL + v * VEC_LANES, vec_fma(total[r][v], w_scale, bias));
     }
   }
   if (g->activation != ALB_ACT_NONE) activate_vectors(g->activation, y, y, (size_t)R * ALB_PANEL);
