@@ -9,13 +9,14 @@ endif()
 
 # The one table of instruction sets: the end of a file's name gives its compile flags. Headers *_vec.h are
 # written for several; the test of headers takes the oldest. ARM's NEON needs no flag.
-set(ALB_ISA_TABLE
+set(ALB_ISA_TABLE_x86
   "vec|-mavx2 -mfma -mf16c"
   "avx2|-mavx2 -mfma -mf16c"
   "avx512|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512"
   "avxvnni|-mavx2 -mfma -mavxvnni"
   "vnni|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512"
-  "amx|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mamx-tile -mamx-int8 -mamx-bf16"
+  "amx|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mamx-tile -mamx-int8 -mamx-bf16")
+set(ALB_ISA_TABLE_arm
   "dotprod|-march=armv8.2-a+dotprod")
 
 function(alb_isa_flags target)
@@ -23,7 +24,7 @@ function(alb_isa_flags target)
   if(NOT sources)
     return()
   endif()
-  foreach(row IN LISTS ALB_ISA_TABLE)
+  foreach(row IN LISTS ALB_ISA_TABLE_${ALB_ARCH})
     string(REPLACE "|" ";" cells ${row})
     list(GET cells 0 suffix)
     list(GET cells 1 flags)
