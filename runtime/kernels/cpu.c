@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 typedef enum { EAX, EBX, ECX, EDX } reg;
 
@@ -39,7 +41,19 @@ static uint64_t saved_state(void) {
   return (uint64_t)high << 32 | low;
 }
 
+/* Linux gives the 8 KB of tile registers only to processes that ask for them, and then to all their threads
+ * (Documentation/arch/x86/xstate.rst of the kernel). */
+static bool may_use_tiles(void) {
+#if defined(__linux__)
+  enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+  return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+  return false;
+#endif
+}
+
 alb_cpu alb_cpu_detect(void) {
+  const alb_cpu tiles = ALB_CPU_AMXTILE | ALB_CPU_AMXINT8 | ALB_CPU_AMXBF16;
   const uint64_t state = saved_state();
   alb_cpu features = 0;
   for (int i = 0; i < SOURCE_COUNT; i++) {
@@ -48,7 +62,7 @@ alb_cpu alb_cpu_detect(void) {
     const bool there = r[sources[i].in] >> sources[i].bit & 1, saved = (state & sources[i].state) == sources[i].state;
     if (there && saved) features |= sources[i].feature;
   }
-  return features;
+  return features & tiles && !may_use_tiles() ? features & ~tiles : features;
 }
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>

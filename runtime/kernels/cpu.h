@@ -24,7 +24,8 @@ enum {
 /* Bytes that alb_cpu_names needs at most, NUL included. */
 enum { ALB_CPU_NAMES_MAX = 192 };
 
-/* Asks the processor and the operating system; pure, cheap, never fails (an unknown machine has none). */
+/* Asks the processor and the operating system; cheap, never fails (an unknown machine has none). Where there are
+ * tile registers (AMX) it also asks the system to let this process use them, as Linux wants. */
 alb_cpu alb_cpu_detect(void);
 /* The names of a set, "avx2,fma,f16c"; "" for none. Returns `out`. */
 const char *alb_cpu_names(alb_cpu features, char out[ALB_CPU_NAMES_MAX]);

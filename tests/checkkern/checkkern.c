@@ -101,11 +101,21 @@ static bool parse(int argc, char **argv, options *o) {
   return optind == argc && o->rounds > 0;
 }
 
+/* What this machine has, and what the build emulates on top. */
+static alb_cpu features(void) {
+  const alb_cpu cpu = alb_cpu_detect();
+#ifdef CHECKKERN_EMULATED
+  return cpu & ALB_CPU_AVX512VNNI ? cpu | (CHECKKERN_EMULATED) : cpu;
+#else
+  return cpu;
+#endif
+}
+
 int main(int argc, char **argv) {
   options o = {.seed = 1, .rounds = 60};
   if (!parse(argc, argv, &o)) return usage();
   char names[ALB_CPU_NAMES_MAX];
-  const alb_cpu cpu = alb_cpu_detect();
+  const alb_cpu cpu = features();
   signal(SIGSEGV, on_crash);
   signal(SIGBUS, on_crash);
   signal(SIGILL, on_crash);
