@@ -7,9 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static _Thread_local struct {
-  uint8_t rows[8], bytes[8][16][64];
-} tiles;
+static _Thread_local struct { uint8_t rows[8], bytes[8][16][64]; } tiles;
 
 static inline void emulated_loadconfig(const void *config) {
   const uint8_t *c = config;

@@ -67,15 +67,15 @@ ALB_INLINE void add_group(const int D, const int P, const place *x, size_t group
     for (size_t r = 0; r < x->rows[d]; r++, range += groups) {
       for (int p = 0; p < P; p++) {
         float *to = total->at[d][p][r];
-        const vec scaled = vec_mul(_mm512_cvtepi32_ps(_mm512_load_si512(sum->at[d][p][r])), vec_broadcast(&range->scale));
-        const vec y = group ? vec_add(vec_load(to), scaled) : vec_add(vec_zero(), scaled);
-        vec_store(to, vec_add(y, vec_mul(columns[p], vec_broadcast(&range->middle))));
+        const vec whole = _mm512_cvtepi32_ps(_mm512_load_si512(sum->at[d][p][r]));
+        const vec y = vec_fma(whole, vec_broadcast(&range->scale), group ? vec_load(to) : vec_zero());
+        vec_store(to, vec_fma(columns[p], vec_broadcast(&range->middle), y));
       }
     }
   }
 }
 
-/* c = act(total * w_scale + bias), each operation rounded by itself; columns past n1 left out. */
+/* c = act(total * w_scale + bias); columns past n1 left out. */
 static void finish(const place *x, size_t d, size_t p, totals *total) {
   const alb_gemm_s8 *g = x->g;
   const size_t at = x->n + p * ALB_PANEL, columns = g->n1 - at;
@@ -83,7 +83,7 @@ static void finish(const place *x, size_t d, size_t p, totals *total) {
   const vec bias = g->bias ? vec_load_first(g->bias + at, columns) : vec_set(-0.0f);
   float *y = total->at[d][p][0];
   for (size_t r = 0; r < x->rows[d]; r++) {
-    vec_store(y + r * ALB_PANEL, vec_add(vec_mul(vec_load(y + r * ALB_PANEL), w_scale), bias));
+    vec_store(y + r * ALB_PANEL, vec_fma(vec_load(y + r * ALB_PANEL), w_scale, bias));
   }
   if (g->activation != ALB_ACT_NONE) activate_vectors(g->activation, y, y, x->rows[d] * ALB_PANEL);
   for (size_t r = 0; r < x->rows[d]; r++) {

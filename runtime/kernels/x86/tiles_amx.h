@@ -29,9 +29,8 @@ _Static_assert(sizeof(tile_shapes) == 64, "as the processor reads it");
  * A tile of no rows is not used. */
 ALB_INLINE void tiles_begin(size_t upper, size_t lower) {
   const uint8_t u = (uint8_t)upper, l = (uint8_t)(lower ? lower : 1);
-  const tile_shapes shapes = {.palette = 1,
-                              .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-                              .rows = {u, u, l, l, u, l, 16, 16}};
+  const tile_shapes shapes = {
+      .palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {u, u, l, l, u, l, 16, 16}};
   __asm__ volatile("" : : "r"(&shapes) : "memory"); /* all of it is read, whatever the intrinsic says */
   _tile_loadconfig(&shapes);
 }
