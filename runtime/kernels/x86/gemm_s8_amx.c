@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/math_vec.h"
 #include "runtime/kernels/x86/tiles_amx.h"
 
 /* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/kernels/x86/unroll.h"
+#include "runtime/kernels/vec/unroll.h"
 
 /* The operand of ldtilecfg. */
 typedef struct tile_shapes {
