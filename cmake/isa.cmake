@@ -13,7 +13,7 @@ set(ALB_ISA_TABLE_x86
   "vec|-mavx2 -mfma -mf16c"
   "avx2|-mavx2 -mfma -mf16c"
   "avx512|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512"
-  "avxvnni|-mavx2 -mfma -mavxvnni"
+  "avxvnni|-mavx2 -mfma -mf16c -mavxvnni"
   "vnni|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512"
   "amx|-mavx512f -mavx512bw -mavx512vl -mavx512dq -mamx-tile -mamx-int8 -mamx-bf16")
 set(ALB_ISA_TABLE_arm

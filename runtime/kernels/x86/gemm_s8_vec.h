@@ -1,0 +1,219 @@
+/* The int8 product, exact. dot_*.h has the dot product that an instruction set offers.
+ *
+ * Rows go past panel after panel of the weights in tiles of R rows and V vectors of columns. The sums of one group of
+ * k fill the registers; what the groups before it came to waits in the first-level cache. How rows are cut changes
+ * nothing in any number: every sum of a group is exact, and groups follow each other in order. */
+#ifndef ALB_KERNELS_GEMM_S8_VEC_H
+#define ALB_KERNELS_GEMM_S8_VEC_H
+
+#include "runtime/kernels/variants.h"
+#include "runtime/kernels/vec/fetch.h"
+#include "runtime/kernels/vec/math_vec.h"
+#include "runtime/kernels/x86/dot_vec.h"
+
+/* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass.
+ * dot_*.h: S8_ROWS, the rows of the largest tile; S8_SUMS and S8_VECTORS, what any tile has at most. */
+enum { BLOCK_ROWS = S8_ROWS * 16, PARTS = ALB_PANEL / VEC_LANES };
+
+/* Rows m0..m1 of g, which pass panel after panel together. */
+typedef struct block {
+  const alb_gemm_s8 *g;
+  size_t m0, m1;
+} block;
+
+/* What one tile reads of one group. */
+typedef struct group {
+  const int8_t *a; /* the first row's */
+  size_t lda;
+  const int8_t *w; /* the first panel's */
+  size_t panel_bytes;
+  const alb_range *range; /* the first row's; rows are `groups` apart */
+  size_t groups;
+  size_t depth;  /* k of the group that are there */
+  size_t column; /* of the first panel, where the tile's columns start */
+} group;
+
+/* Where vector v of the tile's columns stands among things of `size` bytes a column, from `offset` on in a panel. */
+ALB_INLINE const int8_t *vector_place(const group *x, int v, size_t offset, size_t size) {
+  const size_t column = x->column + (size_t)v * VEC_LANES;
+  return x->w + column / ALB_PANEL * x->panel_bytes + offset + column % ALB_PANEL * size;
+}
+
+/* Behind a panel's group: the sums of |w| over the negative w, then of all w. */
+enum { NEGATIVE_SUMS = ALB_S8_DEPTH * ALB_PANEL, ALL_SUMS = NEGATIVE_SUMS + ALB_PANEL * sizeof(int32_t) };
+
+/* Fetches the next quad's share of f. */
+ALB_INLINE void fetch_lines(const fetch *f) {
+  const char *line = f->ahead;
+  do {
+    _mm_prefetch(line, _MM_HINT_T0);
+    line += 64;
+  } while (line < f->ahead + f->step);
+}
+
+/* sum[r][v] of the products of one group. Fetches f for later. */
+ALB_INLINE void multiply_group(const int R, const int V, const group *x, fetch f, ivec sum[S8_SUMS]) {
+  _Alignas(64) int8_t copy[S8_ROWS][ALB_S8_DEPTH];
+  size_t lda = x->lda;
+  const int8_t *a = dot_rows(R, x->a, &lda, copy);
+  ALB_UNROLL
+  for (int v = 0; v < V; v++) {
+    const ivec start = dot_start(vector_place(x, v, NEGATIVE_SUMS, 4), vector_place(x, v, ALL_SUMS, 4));
+    ALB_UNROLL
+    for (int r = 0; r < R; r++) sum[r * V + v] = start;
+  }
+  for (size_t k = 0; k < x->depth; k += DOT_QUAD, f.ahead += f.step) {
+    dot_weights w[S8_VECTORS];
+    fetch_lines(&f);
+    ALB_UNROLL
+    for (int v = 0; v < V; v++) w[v] = dot_load(vector_place(x, v, k * ALB_PANEL, DOT_QUAD));
+    ALB_UNROLL
+    for (int r = 0; r < R; r++) {
+      const ivec quad = dot_broadcast(a + (size_t)r * lda + k);
+      ALB_UNROLL
+      for (int v = 0; v < V; v++) dot_add(&sum[r * V + v], quad, &w[v]);
+    }
+  }
+}
+
+/* Adds one group of k in its range to total[r][v]. */
+ALB_INLINE void add_group(const int R, const int V, const group *x, fetch f, float total[S8_SUMS][VEC_LANES]) {
+  ivec sum[S8_SUMS];
+  multiply_group(R, V, x, f, sum);
+  vec columns[S8_VECTORS];
+  ALB_UNROLL
+  for (int v = 0; v < V; v++) columns[v] = ivec_floats(ivec_load(vector_place(x, v, ALL_SUMS, 4)));
+  ALB_UNROLL
+  for (int r = 0; r < R; r++) {
+    const alb_range *of = &x->range[(size_t)r * x->groups];
+    const vec scale = vec_broadcast(&of->scale), middle = vec_broadcast(&of->middle);
+    ALB_UNROLL
+    for (int v = 0; v < V; v++) {
+      const vec scaled = vec_fma(ivec_floats(sum[r * V + v]), scale, vec_load(total[r * V + v]));
+      vec_store(total[r * V + v], vec_fma(columns[v], middle, scaled));
+    }
+  }
+}
+
+/* A tile whose sums are complete: rows m .., columns n .., those past n1 left out. */
+typedef struct done {
+  const alb_gemm_s8 *g;
+  size_t m, n, rows, vectors;
+} done;
+
+/* Vector v of the tile: to[r * step] = total * w_scale + bias. */
+static inline void scale_vector(const done *x, size_t v, const float *total, float *to, size_t step) {
+  const alb_gemm_s8 *g = x->g;
+  const size_t at = x->n + v * VEC_LANES, columns = at < g->n1 ? g->n1 - at : 0;
+  const vec w_scale = vec_load_first(g->w_scale + at, columns);
+  const vec bias = g->bias ? vec_load_first(g->bias + at, columns) : vec_set(-0.0f);
+  for (size_t r = 0; r < x->rows; r++, to += step, total += x->vectors * VEC_LANES) {
+    vec_store_first(to, columns, vec_fma(vec_load(total), w_scale, bias));
+  }
+}
+
+static inline void copy_vector(const done *x, size_t v, const float *total) {
+  const size_t at = x->n + v * VEC_LANES, columns = at < x->g->n1 ? x->g->n1 - at : 0;
+  for (size_t r = 0; r < x->rows; r++, total += x->vectors * VEC_LANES) {
+    vec_store_first(x->g->c + (x->m + r) * x->g->ldc + at, columns, vec_load(total));
+  }
+}
+
+/* c = act(total * w_scale + bias) */
+static __attribute__((noinline)) void finish(const done *x, float total[S8_SUMS][VEC_LANES]) {
+  const alb_gemm_s8 *g = x->g;
+  const bool plain = g->activation == ALB_ACT_NONE;
+  for (size_t v = 0; v < x->vectors; v++) {
+    float *c = g->c + x->m * g->ldc + x->n + v * VEC_LANES;
+    scale_vector(x, v, total[v], plain ? c : total[v], plain ? g->ldc : x->vectors * VEC_LANES);
+  }
+  if (plain) return;
+  activate_vectors(g->activation, total[0], total[0], x->rows * x->vectors * VEC_LANES);
+  for (size_t v = 0; v < x->vectors; v++) copy_vector(x, v, total[v]);
+}
+
+/* What a tile fetches: its share of what stands behind its own panels. */
+ALB_INLINE fetch fetch_next(const int R, const int V, const block *x, size_t m, const int8_t *w, size_t panel_bytes) {
+  const size_t quads = (x->g->k + DOT_QUAD - 1) / DOT_QUAD, bytes = (size_t)V * panel_bytes / PARTS;
+  return fetch_share(w + bytes, bytes / (quads ? quads : 1), quads, m - x->m0, (size_t)R, x->m1 - x->m0);
+}
+
+/* Rows m .. m+R-1, columns from n on. */
+ALB_INLINE void run_tile(const int R, const int V, const block *x, size_t m, size_t n) {
+  const alb_gemm_s8 *g = x->g;
+  const size_t groups = alb_s8_groups(g->k), panel_bytes = alb_s8_panel_bytes(g->k);
+  const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes;
+  fetch f = fetch_next(R, V, x, m, w, panel_bytes);
+  _Alignas(64) float total[S8_SUMS][VEC_LANES];
+  for (int i = 0; i < R * V; i++) vec_store(total[i], vec_zero());
+  for (size_t i = 0; i < groups; i++) {
+    const size_t k = i * ALB_S8_DEPTH, depth = g->k - k < ALB_S8_DEPTH ? g->k - k : ALB_S8_DEPTH;
+    const group part = {.a = g->a + m * g->lda + k,
+                        .lda = g->lda,
+                        .w = w + i * ALB_S8_GROUP_BYTES,
+                        .panel_bytes = panel_bytes,
+                        .range = g->a_range + m * groups + i,
+                        .groups = groups,
+                        .depth = depth,
+                        .column = V % PARTS ? n % ALB_PANEL : 0};
+    add_group(R, V, &part, f, total);
+    f.ahead += f.step * (ALB_S8_DEPTH / DOT_QUAD);
+  }
+  const done all = {g, m, n, (size_t)R, (size_t)V};
+  finish(&all, total);
+}
+
+/* Tiles by rows, each with as many vectors as the sums allow, for the more products share a load; and with
+ * those of one panel, for what is left. */
+#define TILE(R, V)                                             \
+  static void narrow_##R(const block *x, size_t m, size_t n) { \
+    run_tile(R, PARTS < V ? PARTS : V, x, m, n);               \
+  }                                                            \
+  static void wide_##R(const block *x, size_t m, size_t n) {   \
+    run_tile(R, V, x, m, n);                                   \
+  }
+S8_TILES(TILE)
+#undef TILE
+
+typedef void (*tile)(const block *, size_t, size_t);
+static const struct {
+  tile narrow, wide;
+  size_t narrow_columns, wide_columns;
+} tiles[] = {{NULL, NULL, 0, 0},
+#define TILE(R, V) {narrow_##R, wide_##R, (PARTS < V ? PARTS : V) * VEC_LANES, V * VEC_LANES},
+             S8_TILES(TILE)
+#undef TILE
+};
+
+/* One tile at [m][n]; returns its columns. The last wide one may go on into columns that are not there, as long as
+ * their panels are. */
+static size_t run_columns(const block *x, size_t m, size_t n, size_t rows) {
+  const size_t wide = tiles[rows].wide_columns, left = x->g->n1 - n;
+  const bool fits = left + ALB_PANEL > wide;
+  (fits ? tiles[rows].wide : tiles[rows].narrow)(x, m, n);
+  return fits ? wide : tiles[rows].narrow_columns;
+}
+
+/* Rows m0..m1 in tiles of `rows`. */
+static void run_rows(const block *x, size_t m0, size_t m1, size_t rows) {
+  for (size_t n = x->g->n0, columns = 0; m0 < m1 && n < x->g->n1; n += columns) {
+    for (size_t m = m0; m < m1; m += rows) columns = run_columns(x, m, n, rows);
+  }
+}
+
+/* Tiles as even as can be. */
+static void run_block(const block *x) {
+  const size_t all = x->m1 - x->m0, count = (all + S8_ROWS - 1) / S8_ROWS, rows = (all + count - 1) / count;
+  const size_t larger = count - (rows * count - all); /* tiles of `rows`; the others have one row less */
+  run_rows(x, x->m0, x->m0 + larger * rows, rows);
+  run_rows(x, x->m0 + larger * rows, x->m1, rows - 1);
+}
+
+void DOT_NAME(gemm_s8)(const alb_gemm_s8 *g) {
+  for (size_t m = 0; m < g->m; m += BLOCK_ROWS) {
+    const block x = {g, m, g->m - m < BLOCK_ROWS ? g->m : m + BLOCK_ROWS};
+    run_block(&x);
+  }
+}
+
+#endif
