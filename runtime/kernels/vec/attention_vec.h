@@ -73,7 +73,9 @@ ALB_INLINE void product_rows(const int R, const float *a, size_t lda, const floa
   for (size_t n = 0; n < wide; n += TILE_PANELS * TILE_PANEL) {
     product(R, TILE_PANELS, a, lda, panels + n * k, k, c + n, columns);
   }
-  if (TILE_PANELS > 1 && wide < columns) product(R, 1, a, lda, panels + wide * k, k, c + wide, columns);
+  for (size_t n = wide; TILE_PANELS > 1 && n < columns; n += TILE_PANEL) {
+    product(R, 1, a, lda, panels + n * k, k, c + n, columns);
+  }
 }
 
 static float largest(const float *x, size_t n) {

@@ -12,7 +12,7 @@
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/vec/tile_vec.h"
 
-enum { BLOCK_K = 768, BLOCK_ROWS = 132 };
+enum { BLOCK_K = 768, BLOCK_ROWS = 128 };
 
 /* One block of the work: columns n0..n1 of g for some rows and some k. */
 typedef struct block {

@@ -12,7 +12,7 @@
 typedef __m512 vec;
 
 /* 24 sums of a tile, of the 32 registers there are. */
-enum { TILE_SUMS = 24, TILE_ROWS = 12, TILE_PANELS = 2, SPAN_1 = 8, SPAN_2 = 4, SPAN_3 = 4 };
+enum { TILE_SUMS = 24, TILE_ROWS = 8, TILE_PANELS = 3, SPAN_1 = 8, SPAN_2 = 4, SPAN_3 = 4 };
 
 ALB_INLINE vec vec_zero(void) {
   return _mm512_setzero_ps();
@@ -103,7 +103,7 @@ ALB_INLINE float vec_largest(vec x) {
   return max_lanes(_mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1)));
 }
 
-#define ALB_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define ALB_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
 /* As even as can be. */
 static inline size_t next_rows(size_t left) {
