@@ -21,12 +21,16 @@ void alb_parallel_limit(size_t threads) {
   atomic_store(&limit, threads);
 }
 
-static size_t threads_of(size_t n, size_t least) {
+static size_t known_limit(void) {
   size_t most = atomic_load(&limit);
   if (most == 0) {
     most = alb_physical_cores();
     atomic_store(&limit, most);
   }
+  return most;
+}
+
+static size_t threads_of(size_t most, size_t n, size_t least) {
   if (most > ALB_PARALLEL_MAX) most = ALB_PARALLEL_MAX;
   return n / least < most ? n / least : most;
 }
@@ -41,8 +45,12 @@ static void *run_thread(void *context) {
 }
 
 void alb_parallel(size_t n, size_t least, alb_parallel_part *part, void *context) {
+  alb_parallel_on(known_limit(), n, least, part, context);
+}
+
+void alb_parallel_on(size_t threads, size_t n, size_t least, alb_parallel_part *part, void *context) {
   share shares[ALB_PARALLEL_MAX];
-  const size_t count = threads_of(n, least);
+  const size_t count = threads_of(threads, n, least);
   if (count < 2) {
     if (n) part(context, 0, 0, n);
     return;

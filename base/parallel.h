@@ -13,6 +13,9 @@ typedef void alb_parallel_part(void *context, size_t index, size_t first, size_t
  * and takes over what no thread can be made for. A part must not depend on where the others are cut. */
 void alb_parallel(size_t n, size_t least, alb_parallel_part *part, void *context);
 
+/* The same on at most `threads` threads, whatever the limit; more than ALB_PARALLEL_MAX are not used. */
+void alb_parallel_on(size_t threads, size_t n, size_t least, alb_parallel_part *part, void *context);
+
 /* The most threads that later calls use, in the whole process; 0: the physical cores, which is the default. Not
  * to be changed while alb_parallel runs. */
 void alb_parallel_limit(size_t threads);

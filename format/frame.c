@@ -5,8 +5,12 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/parallel.h"
 
-#define RELEASE_CHUNKS UINT64_C(64) /* pages are given back so many chunks at a time */
+enum {
+  RELEASE_CHUNKS = 64, /* pages are given back so many chunks at a time */
+  LEAST_CHUNKS = 32,   /* for a thread: fewer are hashed before it has started */
+};
 
 static uint64_t chunks_of(uint64_t table_offset) {
   return (table_offset - ALB_PREFIX_BYTES + ALB_CHUNK_BYTES - 1) >> ALB_CHUNK_LOG2;
@@ -223,21 +227,58 @@ alb_status alb_frame_parse(alb_diag *diag, alb_span file, alb_frame *frame) {
   return load_sections(diag, file, frame);
 }
 
-alb_status alb_frame_verify(alb_diag *diag, alb_span file, const alb_frame *frame, uint64_t from, bool release) {
-  const uint8_t *hashes = file.p + frame->file_size - ALB_CHUNK_RECORD_BYTES * frame->chunk_count;
-  for (uint64_t i = (from - ALB_PREFIX_BYTES) >> ALB_CHUNK_LOG2; i < frame->chunk_count; i++) {
-    const uint64_t begin = ALB_PREFIX_BYTES + (i << ALB_CHUNK_LOG2), rest = frame->table_offset - begin;
-    const alb_span chunk = {file.p + begin, rest < ALB_CHUNK_BYTES ? (size_t)rest : ALB_CHUNK_BYTES};
-    if (alb_hash64_bytes(chunk) != alb_load_u64(hashes + ALB_CHUNK_RECORD_BYTES * i)) {
-      return alb_fail(diag, ALB_CHECKSUM,
-                      "checksum of chunk %" PRIu64 " (offset %" PRIu64 ") does not match: file is damaged", i, begin);
-    }
-    const uint64_t done = RELEASE_CHUNKS << ALB_CHUNK_LOG2;
-    if (release && i % RELEASE_CHUNKS == RELEASE_CHUNKS - 1 && begin >= done) {
-      alb_file_release((alb_span){chunk.p + chunk.n - done, (size_t)done});
-    }
+typedef struct verification {
+  alb_span file;
+  const alb_frame *frame;
+  uint64_t first; /* chunk; the items of the parallel work count from it */
+  bool release;
+  uint64_t bad[ALB_PARALLEL_MAX]; /* by part: its first damaged chunk, or chunk_count */
+} verification;
+
+static alb_span chunk_at(const verification *v, uint64_t i) {
+  const uint64_t begin = ALB_PREFIX_BYTES + (i << ALB_CHUNK_LOG2), rest = v->frame->table_offset - begin;
+  return (alb_span){v->file.p + begin, rest < ALB_CHUNK_BYTES ? (size_t)rest : ALB_CHUNK_BYTES};
+}
+
+static bool chunk_is_sound(const verification *v, uint64_t i) {
+  const uint8_t *hashes = v->file.p + v->frame->file_size - ALB_CHUNK_RECORD_BYTES * v->frame->chunk_count;
+  return alb_hash64_bytes(chunk_at(v, i)) == alb_load_u64(hashes + ALB_CHUNK_RECORD_BYTES * i);
+}
+
+/* Pages of the chunks kept .. end-1 are given back; those at the rim stay. */
+static void release_chunks(const verification *v, uint64_t kept, uint64_t end) {
+  const alb_span last = chunk_at(v, end - 1);
+  const uint8_t *begin = chunk_at(v, kept).p;
+  alb_file_release((alb_span){begin, (size_t)(last.p + last.n - begin)});
+}
+
+static void verify_chunks(void *context, size_t part, size_t first, size_t last) {
+  verification *v = context;
+  const uint64_t end = v->first + last;
+  uint64_t i = v->first + first, kept = i;
+  for (; i < end && chunk_is_sound(v, i); i++) {
+    if (!v->release || i + 1 - kept < RELEASE_CHUNKS) continue;
+    release_chunks(v, kept, i + 1);
+    kept = i + 1;
   }
-  return ALB_OK;
+  if (v->release && i == end && kept < end) release_chunks(v, kept, end);
+  if (i < end) v->bad[part] = i;
+}
+
+alb_status alb_frame_verify(alb_diag *diag, alb_span file, const alb_frame *frame, uint64_t from,
+                            const alb_verify_options *how) {
+  verification v = {.file = file,
+                    .frame = frame,
+                    .first = (from - ALB_PREFIX_BYTES) >> ALB_CHUNK_LOG2,
+                    .release = how->release};
+  uint64_t bad = frame->chunk_count;
+  for (size_t i = 0; i < ALB_PARALLEL_MAX; i++) v.bad[i] = bad;
+  if (v.first < bad) alb_parallel_on(how->threads, (size_t)(bad - v.first), LEAST_CHUNKS, verify_chunks, &v);
+  for (size_t i = 0; i < ALB_PARALLEL_MAX; i++) bad = v.bad[i] < bad ? v.bad[i] : bad;
+  if (bad == frame->chunk_count) return ALB_OK;
+  return alb_fail(diag, ALB_CHECKSUM,
+                  "checksum of chunk %" PRIu64 " (offset %" PRIu64 ") does not match: file is damaged", bad,
+                  (uint64_t)(chunk_at(&v, bad).p - file.p));
 }
 
 alb_span alb_frame_find(const alb_frame *frame, alb_span file, alb_section id, uint64_t *offset) {

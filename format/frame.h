@@ -33,9 +33,14 @@ void alb_frame_store(const alb_frame *frame, const uint64_t *hashes, uint8_t *ta
 /* Checks prefix, tables, root hash and tiling of a whole file; nothing in the body is looked at but
  * the padding between sections. */
 alb_status alb_frame_parse(alb_diag *diag, alb_span file, alb_frame *frame);
-/* Compares the checksums of all chunks that hold bytes at or after `from`. release: the file is mapped, and pages
- * that were checked are given back. */
-alb_status alb_frame_verify(alb_diag *diag, alb_span file, const alb_frame *frame, uint64_t from, bool release);
+typedef struct alb_verify_options {
+  bool release;   /* the file is mapped, and pages that were checked are given back */
+  size_t threads; /* 0 and 1: the caller's alone */
+} alb_verify_options;
+
+/* Compares the checksums of all chunks that hold bytes at or after `from`. */
+alb_status alb_frame_verify(alb_diag *diag, alb_span file, const alb_frame *frame, uint64_t from,
+                            const alb_verify_options *how);
 /* The bytes of a section of a parsed file; p is NULL when there is none. */
 alb_span alb_frame_find(const alb_frame *frame, alb_span file, alb_section id, uint64_t *offset);
 

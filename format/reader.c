@@ -164,11 +164,13 @@ static alb_status load_manifest(alb_diag *diag, alb_reader *r, bool deep) {
 }
 
 /* Frame, then checksums (of all, or of what stands after the blobs), then what they protect. */
-static alb_status load(alb_diag *diag, alb_reader *r, bool verify, bool release) {
+static alb_status load(alb_diag *diag, alb_reader *r, const alb_reader_options *options) {
+  const alb_verify_options how = {.release = options->release && !r->copy, .threads = options->threads};
+  const bool verify = !options->no_verify;
   uint64_t tables;
   ALB_TRY(alb_frame_parse(diag, r->file, &r->frame));
   (void)alb_frame_find(&r->frame, r->file, ALB_SECTION_BLOBS, &tables);
-  ALB_TRY(alb_frame_verify(diag, r->file, &r->frame, verify ? ALB_PREFIX_BYTES : tables, release && !r->copy));
+  ALB_TRY(alb_frame_verify(diag, r->file, &r->frame, verify ? ALB_PREFIX_BYTES : tables, &how));
   ALB_TRY(load_blobs(diag, r));
   ALB_TRY(load_vocab(diag, r));
   ALB_TRY(inflate_blobs(diag, r));
@@ -204,7 +206,7 @@ static alb_status open_any(alb_diag *diag, const char *path, alb_span bytes, con
   alb_reader *reader = calloc(1, sizeof *reader);
   if (!reader) return alb_fail_memory(diag, sizeof *reader, "a reader");
   alb_status status = open_with(diag, reader, path, bytes, options->copy);
-  if (status == ALB_OK) status = load(diag, reader, !options->no_verify, options->release);
+  if (status == ALB_OK) status = load(diag, reader, options);
   if (status == ALB_OK) {
     *out = reader;
   } else {

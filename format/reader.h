@@ -18,6 +18,7 @@ typedef struct alb_reader_options {
   bool no_verify; /* skip the checksums of the blobs' bytes (not those of the tables); default: verify */
   bool copy;      /* read the file into memory: immune to a file truncated in place; default: map it */
   bool release;   /* give mapped pages back once they are checked: for who will not read them soon; default: keep */
+  size_t threads; /* that check; default 0: the caller's alone */
 } alb_reader_options;
 
 /* Opens and checks the file as docs/format.md section 10 says; options may be NULL. After success

@@ -99,9 +99,8 @@ static alb_status check_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_sp
 
 /* int8 is symmetric: -128 has no positive twin, and kernels rely on that. */
 static alb_status check_int8(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
-  unsigned found = 0;
-  for (size_t i = 0; i < bytes.n; i++) found |= bytes.p[i] == 0x80;
-  return found ? ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name) : ALB_OK;
+  if (!bytes.n || !memchr(bytes.p, 0x80, bytes.n)) return ALB_OK;
+  return ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name);
 }
 
 static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint8_t *marks) {

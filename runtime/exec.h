@@ -13,6 +13,8 @@ typedef struct alb_workspace {
   size_t capacity;
   size_t *offsets; /* of the plan's slots */
   size_t offset_capacity;
+  size_t *parts; /* first sequences of the parts of a batch, and what stands behind the last */
+  size_t part_capacity;
 } alb_workspace;
 
 void alb_workspace_free(alb_workspace *workspace);
@@ -24,11 +26,12 @@ typedef struct alb_exec {
   alb_pool *pool;
   alb_workspace *workspace;
   size_t rows[ALB_ROWS_COUNT];
-  const size_t *starts;  /* [sequences + 1] first token of each sequence, and the number of tokens */
+  const size_t *starts;  /* [sequences + 1] first token of each sequence, and the end; row 0 is the first's first */
   size_t longest;        /* tokens of the longest sequence */
   const void *inputs[3]; /* int32_t or float, as the plan's inputs say */
   float *output;
-  alb_tap *tap; /* NULL: none */
+  bool together; /* all sequences at the same time, for a tap */
+  alb_tap *tap;  /* NULL: none */
   void *tap_user;
   size_t first_token; /* of the caller's batch, for the tap */
   /* set by alb_exec_reserve */

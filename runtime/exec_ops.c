@@ -150,15 +150,20 @@ static void exec_activation(const alb_exec *x, const alb_step *s, const alb_piec
   x->kernels->activate(&args);
 }
 
+/* Rows of tokens before sequence i. */
+static size_t first_row(const alb_exec *x, size_t i) {
+  return x->starts[i] - x->starts[0];
+}
+
 static void exec_attention(const alb_exec *x, const alb_step *s, const alb_piece *p) {
-  const size_t first = x->starts[p->row0], width = columns(x, s->out) / s->heads, at = p->head * width;
+  const size_t first = first_row(x, p->row0), width = columns(x, s->out) / s->heads, at = p->head * width;
   const alb_attention args = {.q = floats(x, p, s->in[0], first) + s->column[0] + at,
                               .k = floats(x, p, s->in[1], first) + s->column[1] + at,
                               .v = floats(x, p, s->in[2], first) + s->column[2] + at,
                               .out = floats(x, p, s->out, first) + at,
                               .stride = columns(x, s->in[0]),
                               .out_stride = columns(x, s->out),
-                              .tokens = x->starts[p->row0 + 1] - first,
+                              .tokens = first_row(x, p->row0 + 1) - first,
                               .width = width,
                               .scale = 1 / sqrtf((float)width),
                               .scratch = (float *)(void *)p->scratch};
@@ -167,8 +172,8 @@ static void exec_attention(const alb_exec *x, const alb_step *s, const alb_piece
 
 static void exec_pool(const alb_exec *x, const alb_step *s, const alb_piece *p) {
   for (size_t r = p->row0; r < p->row1; r++) {
-    const size_t first = x->starts[r];
-    (void)alb_pool_tokens(s->pooling, floats(x, p, s->in[0], first), x->starts[r + 1] - first, columns(x, s->out),
+    const size_t first = first_row(x, r);
+    (void)alb_pool_tokens(s->pooling, floats(x, p, s->in[0], first), first_row(x, r + 1) - first, columns(x, s->out),
                           floats(x, p, s->out, r));
   }
 }

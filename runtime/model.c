@@ -136,9 +136,13 @@ alb_status alb_model_tokenizer(alb_diag *diag, alb_model *model, const alb_token
   return status;
 }
 
-static alb_status prepare_encoder(alb_diag *diag, alb_model *model, int threads) {
+static size_t threads_of(const alb_model_options *options) {
+  return options->threads > 0 ? (size_t)options->threads : alb_physical_cores();
+}
+
+static alb_status prepare_encoder(alb_diag *diag, alb_model *model, size_t threads) {
   alb_pool *pool = NULL;
-  ALB_TRY(alb_pool_new(diag, threads > 0 ? (size_t)threads : alb_physical_cores(), &pool));
+  ALB_TRY(alb_pool_new(diag, threads, &pool));
   const alb_status status = alb_model_prepare(diag, model, model->encoder, pool);
   alb_pool_free(pool);
   return status;
@@ -149,7 +153,7 @@ static alb_status prepare_encoder(alb_diag *diag, alb_model *model, int threads)
 static alb_status open_model(alb_diag *diag, const char *path, const alb_model_options *options, alb_model *model) {
   const char *cpu = options->cpu ? options->cpu : secure_getenv("ALB_CPU");
   ALB_TRY(alb_kernels_select(diag, alb_cpu_detect(), cpu, &model->kernels));
-  const alb_reader_options how = {.no_verify = options->no_verify != 0};
+  const alb_reader_options how = {.no_verify = options->no_verify != 0, .release = true, .threads = threads_of(options)};
   ALB_TRY(alb_reader_open(diag, path, &how, &model->reader));
   if (pthread_mutex_init(&model->preparing, NULL) != 0) return alb_fail_memory(diag, 0, "a mutex");
   model->mutex_made = true;
@@ -159,7 +163,7 @@ static alb_status open_model(alb_diag *diag, const char *path, const alb_model_o
   ALB_TRY(find_encoder(diag, model));
   ALB_TRY(set_limits(diag, model));
   if (alb_model_classes(model)) ALB_TRY(alb_model_check_labels(diag, model));
-  return prepare_encoder(diag, model, options->threads);
+  return prepare_encoder(diag, model, threads_of(options));
 }
 
 /* Copies the caller's struct, which may be older (shorter) than ours. */

@@ -184,6 +184,17 @@ static alb_status find_taps(alb_diag *diag, alb_plan *plan) {
   return ALB_OK;
 }
 
+/* Attention's multiply-adds take longer than those of the large products. */
+static void add_costs(alb_plan *plan) {
+  static const double attention = 3;
+  plan->cost.token = 1; /* at least something */
+  for (size_t i = 0; i < plan->steps.count; i++) {
+    const alb_step *step = &plan->steps.items[i];
+    if (step->weight) plan->cost.token += (double)step->weight->rows * (double)step->weight->columns;
+    if (step->heads) plan->cost.pair += attention * 2 * (double)plan->values.items[step->out].columns;
+  }
+}
+
 alb_status alb_plan_make(alb_diag *diag, alb_weights *weights, size_t id, alb_plan *plan) {
   plan->name = alb_reader_manifest(weights->reader)->functions[id]->name;
   for (size_t i = 0; i < 3; i++) plan->index_limit[i] = SIZE_MAX;
@@ -193,14 +204,30 @@ alb_status alb_plan_make(alb_diag *diag, alb_weights *weights, size_t id, alb_pl
   ALB_TRY(inline_function(diag, weights, id, plan));
   ALB_TRY(make_segments(diag, plan));
   ALB_TRY(find_taps(diag, plan));
+  add_costs(plan);
   return alb_memory_plan_make(diag, plan);
 }
 
+enum { STEP_WEIGHTS = 7 };
+
+static void weights_of(const alb_step *s, alb_weight *used[STEP_WEIGHTS]) {
+  alb_weight *const all[] = {s->weight, s->bias, s->gamma, s->beta, s->tables[0], s->tables[1], s->tables[2]};
+  memcpy(used, all, sizeof all);
+}
+
 alb_status alb_plan_prepare(alb_diag *diag, const alb_plan *plan, alb_weights *weights, alb_pool *pool) {
+  alb_weight *used[STEP_WEIGHTS];
+  size_t bytes = 0;
   for (size_t i = 0; i < plan->steps.count; i++) {
-    const alb_step *s = &plan->steps.items[i];
-    alb_weight *const used[] = {s->weight, s->bias, s->gamma, s->beta, s->tables[0], s->tables[1], s->tables[2]};
-    for (size_t k = 0; k < sizeof used / sizeof *used; k++) {
+    weights_of(&plan->steps.items[i], used);
+    for (size_t k = 0; k < STEP_WEIGHTS; k++) {
+      if (used[k]) ALB_TRY(alb_weights_count(diag, used[k], &bytes));
+    }
+  }
+  ALB_TRY(alb_weights_reserve(diag, weights, bytes));
+  for (size_t i = 0; i < plan->steps.count; i++) {
+    weights_of(&plan->steps.items[i], used);
+    for (size_t k = 0; k < STEP_WEIGHTS; k++) {
       if (used[k]) ALB_TRY(alb_weights_prepare(diag, weights, used[k], pool));
     }
   }

@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "base/vocabulary.h"
 #include "format/reader.h"
+#include "runtime/partition.h"
 #include "runtime/weights.h"
 
 /* What a value has a row for. */
@@ -77,6 +78,7 @@ typedef struct alb_plan {
   ALB_VEC(uint32_t) taps; /* value ids: what goes into the first layer, then each layer's result */
   uint32_t input_count, output;
   size_t local_row_bytes; /* of a block's local values */
+  alb_cost cost;          /* multiply-adds of a sequence */
   size_t head_width;      /* the widest attention head; 0: no attention */
   size_t index_limit[3];  /* by input: indices must be below this; SIZE_MAX when not gathered with */
 } alb_plan;

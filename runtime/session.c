@@ -120,7 +120,8 @@ alb_status alb_batch_check(alb_diag *diag, const alb_model *model, const alb_bat
 static bool next_slice(const alb_batch *batch, size_t most, alb_slice *slice) {
   alb_slice next = {.sequence = slice->sequence + slice->sequences,
                     .token = slice->token + slice->tokens,
-                    .row = slice->row + slice->rows};
+                    .row = slice->row + slice->rows,
+                    .together = batch->tap != NULL};
   for (size_t i = next.sequence; i < batch->count; i++) {
     const size_t n = batch->lengths[i];
     if (next.sequences && next.tokens + n > most) break;
@@ -135,18 +136,6 @@ static bool next_slice(const alb_batch *batch, size_t most, alb_slice *slice) {
   return next.sequences > 0;
 }
 
-/* At least as large as every slice in every respect. */
-static alb_slice largest_slice(const alb_batch *batch, size_t most) {
-  alb_slice all = {0};
-  for (alb_slice s = {0}; next_slice(batch, most, &s);) {
-    if (s.sequences > all.sequences) all.sequences = s.sequences;
-    if (s.tokens > all.tokens) all.tokens = s.tokens;
-    if (s.rows > all.rows) all.rows = s.rows;
-    if (s.longest > all.longest) all.longest = s.longest;
-  }
-  return all;
-}
-
 static alb_exec make_exec(alb_session *session, const alb_entry *entry, const alb_slice *slice) {
   return (alb_exec){
       .plan = &entry->plan,
@@ -157,6 +146,7 @@ static alb_exec make_exec(alb_session *session, const alb_entry *entry, const al
           {[ALB_ROWS_TOKENS] = slice->tokens, [ALB_ROWS_SEQUENCES] = slice->sequences, [ALB_ROWS_CHOSEN] = slice->rows},
       .starts = session->starts.p,
       .longest = slice->longest,
+      .together = slice->together,
       .first_token = slice->token};
 }
 
@@ -272,12 +262,15 @@ static alb_status find_targets(alb_diag *diag, const alb_session *session, const
 /* Everything that can fail, before anything is written. */
 static alb_status reserve_all(alb_diag *diag, alb_session *session, const alb_batch *batch, const target *targets,
                               size_t count) {
-  const alb_slice largest = largest_slice(batch, session->batch_tokens);
   const size_t width = session->model->manifest->config->hidden;
-  ALB_TRY(alb_slice_reserve(diag, session, session->model->encoder, &largest));
-  for (size_t i = 0; i < count; i++) ALB_TRY(alb_slice_reserve(diag, session, targets[i].entry, &largest));
-  if (alb_buffer_reserve(&session->hidden, largest.tokens, width * sizeof(float))) return ALB_OK;
-  return alb_fail_memory(diag, largest.tokens * width * sizeof(float), "hidden states");
+  for (alb_slice slice = {0}; next_slice(batch, session->batch_tokens, &slice);) {
+    ALB_TRY(alb_slice_reserve(diag, session, session->model->encoder, &slice));
+    for (size_t i = 0; i < count; i++) ALB_TRY(alb_slice_reserve(diag, session, targets[i].entry, &slice));
+    if (!alb_buffer_reserve(&session->hidden, slice.tokens, width * sizeof(float))) {
+      return alb_fail_memory(diag, slice.tokens * width * sizeof(float), "hidden states");
+    }
+  }
+  return ALB_OK;
 }
 
 static void run_slice(alb_session *session, const alb_batch *batch, const alb_slice *slice, target *targets,

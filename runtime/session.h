@@ -48,13 +48,14 @@ typedef struct alb_slice {
   size_t token, tokens;
   size_t row, rows; /* in batch->rows */
   size_t longest;
+  bool together; /* a tap wants all sequences at the same time */
 } alb_slice;
 
 /* Checks everything about a batch. ALB_ARGUMENT names the first thing out of range. */
 alb_status alb_batch_check(alb_diag *diag, const alb_model *model, const alb_batch *batch);
 
-/* Makes room and weights ready for the entry on a slice (or the largest of several). After that
- * alb_slice_encode (of the encoder) and alb_slice_head on slices no larger cannot fail. */
+/* Makes room and weights ready for the entry on a slice. After that alb_slice_encode (of the encoder) and
+ * alb_slice_head cannot fail on this slice and on those that have less of the rows that the entry works on. */
 alb_status alb_slice_reserve(alb_diag *diag, alb_session *session, alb_entry *entry, const alb_slice *slice);
 
 /* Hidden states [slice->tokens][hidden] of a slice of a checked batch. */

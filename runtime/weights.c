@@ -3,9 +3,11 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/pages.h"
 #include "format/layout.h"
 #include "runtime/kernels/kernels.h"
 
@@ -62,12 +64,28 @@ alb_status alb_weights_get(alb_diag *diag, alb_weights *weights, uint32_t tensor
   return ALB_OK;
 }
 
+alb_status alb_weights_reserve(alb_diag *diag, alb_weights *weights, size_t bytes) {
+  if (!bytes) return ALB_OK;
+  void *room = alb_pages_new(bytes);
+  if (!room || !alb_vec_push(&weights->rooms, room)) {
+    free(room);
+    return alb_fail_memory(diag, bytes, "weights");
+  }
+  weights->room = room;
+  weights->room_left = bytes;
+  return ALB_OK;
+}
+
 static alb_status allocate(alb_diag *diag, alb_weights *weights, alb_weight *weight, size_t bytes) {
   size_t rounded;
-  const bool ok = alb_align_ok(bytes, ALB_KERNEL_ALIGN, &rounded);
-  weight->owned = ok ? aligned_alloc(ALB_KERNEL_ALIGN, rounded) : NULL;
-  if (!weight->owned) return alb_fail_memory(diag, bytes, weight->name);
+  if (!alb_align_ok(bytes, ALB_KERNEL_ALIGN, &rounded)) {
+    return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
+  }
+  if (rounded > weights->room_left) ALB_TRY(alb_weights_reserve(diag, weights, rounded));
+  weight->owned = weights->room;
   weight->data = weight->owned;
+  weights->room += rounded;
+  weights->room_left -= rounded;
   weights->prepared_bytes += rounded;
   return ALB_OK;
 }
@@ -91,9 +109,7 @@ typedef struct packing {
 
 /* -128 would overflow the kernels' sums; the converter never writes it. */
 static bool has_minus_128(const int8_t *values, size_t n) {
-  bool found = false;
-  for (size_t i = 0; i < n; i++) found |= values[i] == INT8_MIN;
-  return found;
+  return memchr(values, 0x80, n) != NULL;
 }
 
 static void pack_rows(void *context, size_t task, size_t worker) {
@@ -121,6 +137,21 @@ static alb_status packed_bytes(alb_diag *diag, const alb_weight *weight, size_t 
   return ok ? ALB_OK : alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
 }
 
+static alb_status vector_bytes(alb_diag *diag, const alb_weight *weight, size_t *bytes) {
+  if (alb_mul_ok(weight->columns, sizeof(float), bytes)) return ALB_OK;
+  return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
+}
+
+alb_status alb_weights_count(alb_diag *diag, alb_weight *weight, size_t *bytes) {
+  size_t own = 0;
+  if (weight->ready || weight->counted) return ALB_OK;
+  weight->counted = true;
+  if (weight->use == ALB_USE_MATRIX) ALB_TRY(packed_bytes(diag, weight, &own));
+  if (weight->use == ALB_USE_VECTOR && weight->dtype != ALB_F32) ALB_TRY(vector_bytes(diag, weight, &own));
+  if (alb_align_ok(own, ALB_KERNEL_ALIGN, &own) && alb_add_ok(*bytes, own, bytes)) return ALB_OK;
+  return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
+}
+
 static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   packing p = {.weight = weight, .bytes = source(weights, weight)};
   size_t bytes, wide = 0;
@@ -142,9 +173,7 @@ static alb_status prepare_vector(alb_diag *diag, alb_weights *weights, alb_weigh
   if (weight->dtype == ALB_F32) return ALB_OK;
   size_t bytes;
   const void *stored = weight->data;
-  if (!alb_mul_ok(weight->columns, sizeof(float), &bytes)) {
-    return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
-  }
+  ALB_TRY(vector_bytes(diag, weight, &bytes));
   ALB_TRY(allocate(diag, weights, weight, bytes));
   (void)alb_to_f32(weight->dtype, stored, weight->columns, weight->owned);
   return ALB_OK;
@@ -171,13 +200,9 @@ alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight 
   return ALB_OK;
 }
 
-static void free_chain(alb_weight *weight) {
-  for (; weight; weight = weight->next) free(weight->owned);
-}
-
 void alb_weights_free(alb_weights *weights) {
-  const size_t count = weights->by_blob ? alb_reader_blob_count(weights->reader) * ALB_USE_COUNT : 0;
-  for (size_t i = 0; i < count; i++) free_chain(weights->by_blob[i]);
+  for (size_t i = 0; i < weights->rooms.count; i++) free(weights->rooms.items[i]);
+  alb_vec_free(&weights->rooms);
   free(weights->by_blob);
   alb_arena_free(&weights->arena);
 }
