@@ -48,8 +48,8 @@ static const alb_option options[] = {
      "JSON lines or one float32 array (of heads: logits); default json"},
     {"top-k", 0, ALB_OPTION_SIZE, AT(top_k), BIT(FILL_MASK) | BIT(CLASSIFY), "N",
      "proposals for each mask, default 5; classes of a text, default all"},
-    {"lengths", 0, ALB_OPTION_TEXT, AT(lengths), BIT(BENCH), "BxS|@FILE",
-     "B sequences of S tokens, or a file with a length a line, all one batch; default 1x128"},
+    {"lengths", 0, ALB_OPTION_TEXT, AT(lengths), BIT(BENCH), "BxS|N,N..|@FILE",
+     "B sequences of S tokens, or a list of lengths, or a file with a length a line, all one batch; default 1x128"},
     {"texts", 0, ALB_OPTION_TEXT, AT(bench_texts), BIT(BENCH), "FILE",
      "the tokenizer alone, on one thread, on the lines of a file; default: the model"},
     {"seconds", 0, ALB_OPTION_NUMBER, AT(seconds), BIT(BENCH), "S", "how long to measure; default 3"},
@@ -97,6 +97,7 @@ static alb_status run_command(alb_diag *diag, alb_runner *r, size_t command) {
   if (r->options.format[0] == 'n' && isatty(STDOUT_FILENO)) {
     return alb_fail(diag, ALB_USAGE, "an array is not written to a terminal");
   }
+  if (command == TASK_BENCH) r->own_rss_mb = alb_run_resident_mb();
   ALB_TRY(open_all(diag, r));
   if (r->options.verbose) {
     alb_run_note(r, "%s, %u layers, hidden %u, %s, %s kernels", r->info.architecture, r->info.layers, r->info.hidden,

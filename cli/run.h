@@ -28,8 +28,9 @@ typedef struct alb_runner {
   alb_model *model;
   alb_model_info info;
   alb_session *session;
-  double load_ms; /* what opening took */
-  FILE *out;      /* standard output */
+  double load_ms;    /* what opening took */
+  double own_rss_mb; /* bench: resident memory before it */
+  FILE *out;         /* standard output */
 } alb_runner;
 
 typedef alb_status alb_run_command(alb_diag *diag, alb_runner *runner);
@@ -64,6 +65,9 @@ alb_status alb_run_logits(alb_diag *diag, alb_runner *runner, const char *output
 
 /* bench --texts: the tokenizer alone. (run_bench_texts.c) */
 alb_status alb_run_bench_texts(alb_diag *diag, alb_runner *runner);
+
+/* Resident memory now, from the kernel's page counts; 0 where it does not say. (run_bench.c) */
+double alb_run_resident_mb(void);
 
 /* What scores are sorted by: NaN stands last. */
 float alb_run_order(float score);

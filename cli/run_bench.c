@@ -15,7 +15,8 @@ typedef struct bench {
   alb_ids ids;
   float *values;
   size_t capacity;
-  ALB_VEC(double) times; /* milliseconds of each run, ascending at the end */
+  double first_ms;       /* of the first run */
+  ALB_VEC(double) times; /* milliseconds of each run after warm-up, ascending at the end */
 } bench;
 
 static double now_ms(void) {
@@ -52,11 +53,21 @@ static bool parse_count(const char **p, size_t *out) {
   return errno == 0 && n > 0;
 }
 
+/* BxS, or lengths between commas. */
 static alb_status parse_shape(alb_diag *diag, bench *b, const char *text) {
-  size_t count = 0, length = 0;
+  size_t count = 1, length = 0;
   const char *p = text;
-  if (!parse_count(&p, &count) || *p++ != 'x' || !parse_count(&p, &length) || *p || count > (1u << 20)) {
-    return alb_fail(diag, ALB_USAGE, "--lengths: expected BxS such as 8x128, or @FILE, found \"%s\"", text);
+  bool ok = parse_count(&p, &length);
+  if (ok && *p == 'x') {
+    count = length;
+    ok = *++p && parse_count(&p, &length) && !*p && count <= 1u << 20;
+  }
+  for (; ok && *p == ','; ok = parse_count(&p, &length)) {
+    ALB_TRY(add_sequence(diag, b, length));
+    p++;
+  }
+  if (!ok || *p) {
+    return alb_fail(diag, ALB_USAGE, "--lengths: expected BxS such as 8x128, or 12,40,7, or @FILE, found \"%s\"", text);
   }
   for (size_t i = 0; i < count; i++) ALB_TRY(add_sequence(diag, b, length));
   return ALB_OK;
@@ -104,7 +115,8 @@ static int by_time(const void *a, const void *b) {
 
 static alb_status measure(alb_diag *diag, bench *b) {
   double ms;
-  for (int i = 0; i < WARM_UP; i++) ALB_TRY(run_once(diag, b, &ms));
+  ALB_TRY(run_once(diag, b, &b->first_ms));
+  for (int i = 1; i < WARM_UP; i++) ALB_TRY(run_once(diag, b, &ms));
   const double end = now_ms() + 1e3 * b->runner->options.seconds;
   while (b->times.count < LEAST_RUNS || (now_ms() < end && b->times.count < MOST_RUNS)) {
     ALB_TRY(run_once(diag, b, &ms));
@@ -118,8 +130,7 @@ static double quantile(const bench *b, double q) {
   return b->times.items[(size_t)(q * (double)(b->times.count - 1) + 0.5)];
 }
 
-/* Resident memory now, from the kernel's page counts. */
-static double resident_mb(void) {
+double alb_run_resident_mb(void) {
   FILE *file = fopen("/proc/self/statm", "re");
   long pages = 0;
   if (!file) return 0;
@@ -169,7 +180,9 @@ static void put_results(bench *b) {
                         {"p99_ms", "ms", quantile(b, 0.99), 4},
                         {"min_ms", "ms", quantile(b, 0), 4},
                         {"load_ms", "ms", b->runner->load_ms, 3},
-                        {"rss_mb", "MB", resident_mb(), 2},
+                        {"first_answer_ms", "ms", b->runner->load_ms + b->first_ms, 3},
+                        {"own_rss_mb", "MB", b->runner->own_rss_mb, 2},
+                        {"rss_mb", "MB", alb_run_resident_mb(), 2},
                         {"peak_rss_mb", "MB", peak_mb(), 2},
                         {"sequences", "", (double)b->ids.lengths.count, 0},
                         {"tokens", "", (double)b->ids.ids.count, 0},

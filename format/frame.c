@@ -231,7 +231,7 @@ typedef struct verification {
   alb_span file;
   const alb_frame *frame;
   uint64_t first; /* chunk; the items of the parallel work count from it */
-  bool release;
+  const alb_verify_options *how;
   uint64_t bad[ALB_PARALLEL_MAX]; /* by part: its first damaged chunk, or chunk_count */
 } verification;
 
@@ -240,9 +240,13 @@ static alb_span chunk_at(const verification *v, uint64_t i) {
   return (alb_span){v->file.p + begin, rest < ALB_CHUNK_BYTES ? (size_t)rest : ALB_CHUNK_BYTES};
 }
 
+/* The chunk is in the processor's cache once it is hashed: the time to look for 0x80 as well. */
 static bool chunk_is_sound(const verification *v, uint64_t i) {
   const uint8_t *hashes = v->file.p + v->frame->file_size - ALB_CHUNK_RECORD_BYTES * v->frame->chunk_count;
-  return alb_hash64_bytes(chunk_at(v, i)) == alb_load_u64(hashes + ALB_CHUNK_RECORD_BYTES * i);
+  const alb_span chunk = chunk_at(v, i);
+  const bool sound = alb_hash64_bytes(chunk) == alb_load_u64(hashes + ALB_CHUNK_RECORD_BYTES * i);
+  if (sound && v->how->seen) v->how->seen[i] = memchr(chunk.p, 0x80, chunk.n) != NULL;
+  return sound;
 }
 
 /* Pages of the chunks kept .. end-1 are given back; those at the rim stay. */
@@ -257,20 +261,17 @@ static void verify_chunks(void *context, size_t part, size_t first, size_t last)
   const uint64_t end = v->first + last;
   uint64_t i = v->first + first, kept = i;
   for (; i < end && chunk_is_sound(v, i); i++) {
-    if (!v->release || i + 1 - kept < RELEASE_CHUNKS) continue;
+    if (!v->how->release || i + 1 - kept < RELEASE_CHUNKS) continue;
     release_chunks(v, kept, i + 1);
     kept = i + 1;
   }
-  if (v->release && i == end && kept < end) release_chunks(v, kept, end);
+  if (v->how->release && i == end && kept < end) release_chunks(v, kept, end);
   if (i < end) v->bad[part] = i;
 }
 
 alb_status alb_frame_verify(alb_diag *diag, alb_span file, const alb_frame *frame, uint64_t from,
                             const alb_verify_options *how) {
-  verification v = {.file = file,
-                    .frame = frame,
-                    .first = (from - ALB_PREFIX_BYTES) >> ALB_CHUNK_LOG2,
-                    .release = how->release};
+  verification v = {.file = file, .frame = frame, .first = (from - ALB_PREFIX_BYTES) >> ALB_CHUNK_LOG2, .how = how};
   uint64_t bad = frame->chunk_count;
   for (size_t i = 0; i < ALB_PARALLEL_MAX; i++) v.bad[i] = bad;
   if (v.first < bad) alb_parallel_on(how->threads, (size_t)(bad - v.first), LEAST_CHUNKS, verify_chunks, &v);

@@ -36,6 +36,7 @@ alb_status alb_frame_parse(alb_diag *diag, alb_span file, alb_frame *frame);
 typedef struct alb_verify_options {
   bool release;   /* the file is mapped, and pages that were checked are given back */
   size_t threads; /* 0 and 1: the caller's alone */
+  uint8_t *seen;  /* [chunk_count], zeros; becomes 1 where a chunk holds the byte 0x80; NULL: not wanted */
 } alb_verify_options;
 
 /* Compares the checksums of all chunks that hold bytes at or after `from`. */

@@ -150,7 +150,8 @@ static alb_status load_vocab(alb_diag *diag, alb_reader *r) {
 
 /* ---- opening ---- */
 
-static alb_status load_manifest(alb_diag *diag, alb_reader *r, bool deep) {
+/* seen: NULL when the data was not verified; then int8 elements are not looked at. */
+static alb_status load_manifest(alb_diag *diag, alb_reader *r, const uint8_t *seen) {
   uint64_t offset;
   const alb_span bytes = alb_frame_find(&r->frame, r->file, ALB_SECTION_MANIFEST, &offset);
   ALB_TRY(alb_manifest_unpack(diag, bytes, r->frame.minor, &r->arena, &r->manifest));
@@ -159,22 +160,32 @@ static alb_status load_manifest(alb_diag *diag, alb_reader *r, bool deep) {
                             .blob_count = r->blob_count,
                             .token_count = r->token_count,
                             .minor = r->frame.minor,
-                            .deep = deep};
+                            .deep = seen != NULL,
+                            .file = r->file,
+                            .seen = seen};
   return alb_validate_manifest(diag, &v);
 }
 
-/* Frame, then checksums (of all, or of what stands after the blobs), then what they protect. */
-static alb_status load(alb_diag *diag, alb_reader *r, const alb_reader_options *options) {
-  const alb_verify_options how = {.release = options->release && !r->copy, .threads = options->threads};
-  const bool verify = !options->no_verify;
+/* Checksums (of all, or of what stands after the blobs), then what they protect. */
+static alb_status load_sections(alb_diag *diag, alb_reader *r, const alb_reader_options *options, uint8_t *seen) {
+  const alb_verify_options how = {
+      .release = options->release && !r->copy, .threads = options->threads, .seen = options->no_verify ? NULL : seen};
   uint64_t tables;
-  ALB_TRY(alb_frame_parse(diag, r->file, &r->frame));
   (void)alb_frame_find(&r->frame, r->file, ALB_SECTION_BLOBS, &tables);
-  ALB_TRY(alb_frame_verify(diag, r->file, &r->frame, verify ? ALB_PREFIX_BYTES : tables, &how));
+  ALB_TRY(alb_frame_verify(diag, r->file, &r->frame, options->no_verify ? tables : ALB_PREFIX_BYTES, &how));
   ALB_TRY(load_blobs(diag, r));
   ALB_TRY(load_vocab(diag, r));
   ALB_TRY(inflate_blobs(diag, r));
-  return load_manifest(diag, r, verify);
+  return load_manifest(diag, r, how.seen);
+}
+
+static alb_status load(alb_diag *diag, alb_reader *r, const alb_reader_options *options) {
+  ALB_TRY(alb_frame_parse(diag, r->file, &r->frame));
+  uint8_t *seen = calloc((size_t)r->frame.chunk_count + 1, 1);
+  if (!seen) return alb_fail_memory(diag, (size_t)r->frame.chunk_count, "the chunks of the file");
+  const alb_status status = load_sections(diag, r, options, seen);
+  free(seen);
+  return status;
 }
 
 static alb_status copy_bytes(alb_diag *diag, alb_reader *r, alb_span bytes) {

@@ -97,10 +97,26 @@ static alb_status check_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_sp
   return ALB_OK;
 }
 
+/* The bytes from `at` to the end of its chunk, or of the blob. */
+static size_t rest_of_chunk(size_t at, size_t end) {
+  const size_t rest = ALB_CHUNK_BYTES - (at - ALB_PREFIX_BYTES) % ALB_CHUNK_BYTES;
+  return rest < end - at ? rest : end - at;
+}
+
+/* Is there a byte 0x80? Of a blob in the file only the chunks are read that hold one. */
+static bool holds_0x80(const alb_validation *v, alb_span bytes) {
+  const size_t begin = (size_t)((uintptr_t)bytes.p - (uintptr_t)v->file.p);
+  if (!v->seen || begin >= v->file.n) return bytes.n && memchr(bytes.p, 0x80, bytes.n);
+  for (size_t at = begin, n; at < begin + bytes.n; at += n) {
+    n = rest_of_chunk(at, begin + bytes.n);
+    if (v->seen[(at - ALB_PREFIX_BYTES) / ALB_CHUNK_BYTES] && memchr(v->file.p + at, 0x80, n)) return true;
+  }
+  return false;
+}
+
 /* int8 is symmetric: -128 has no positive twin, and kernels rely on that. */
-static alb_status check_int8(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
-  if (!bytes.n || !memchr(bytes.p, 0x80, bytes.n)) return ALB_OK;
-  return ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name);
+static alb_status check_int8(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, alb_span bytes) {
+  return holds_0x80(v, bytes) ? ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name) : ALB_OK;
 }
 
 static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint8_t *marks) {
@@ -120,7 +136,7 @@ static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const
   if (!(marks[id] & BLOB_SCALES_OK)) ALB_TRY(check_scales(diag, tensor, scales->bytes));
   marks[id] |= BLOB_USED | BLOB_SCALES_OK;
   if (v->deep && !(marks[tensor->blob] & BLOB_INT8_OK)) {
-    ALB_TRY(check_int8(diag, tensor, v->blobs[tensor->blob].bytes));
+    ALB_TRY(check_int8(diag, v, tensor, v->blobs[tensor->blob].bytes));
     marks[tensor->blob] |= BLOB_INT8_OK;
   }
   return ALB_OK;

@@ -11,9 +11,11 @@ typedef struct alb_validation {
   const Alb__Manifest *manifest;
   const alb_stored_blob *blobs; /* [blob_count] */
   size_t blob_count;
-  size_t token_count; /* of the vocabulary section; 0: none */
-  unsigned minor;     /* minor version of the file: says whether an unknown value is newer or wrong */
-  bool deep;          /* look at the int8 elements too */
+  size_t token_count;  /* of the vocabulary section; 0: none */
+  unsigned minor;      /* minor version of the file: says whether an unknown value is newer or wrong */
+  bool deep;           /* look at the int8 elements too */
+  alb_span file;       /* the whole of it, when `seen` is given */
+  const uint8_t *seen; /* as alb_verify_options has it; NULL: not known, all elements are looked at */
 } alb_validation;
 
 /* Checks what docs/format.md sections 5, 7 and 8 demand. Linear time; no recursion. The types and shapes

@@ -22,6 +22,7 @@ enum {
   ROUND_ROWS = 16,     /* room for rows is a multiple of this, for alignment */
   FEW_ROWS = 32,       /* fewer rows than this for each thread: cut by columns */
   PANELS_PER_TASK = 2, /* least work for a task that is cut by columns */
+  FORK_NUMBERS = 8192, /* a step on fewer numbers, row by row, takes no longer than sharing it out */
 };
 
 static const double TOGETHER_BALANCE = 0.94; /* when parts keep threads less busy than this, they work together */
@@ -81,8 +82,7 @@ static bool grow_table(size_t **table, size_t *capacity, size_t count) {
 }
 
 static bool grow_tables(alb_workspace *w, size_t slots, size_t sequences) {
-  return grow_table(&w->offsets, &w->offset_capacity, slots) &&
-         grow_table(&w->parts, &w->part_capacity, sequences + 1);
+  return grow_table(&w->offsets, &w->offset_capacity, slots) && grow_table(&w->parts, &w->part_capacity, sequences + 1);
 }
 
 static bool grow(alb_workspace *w, size_t bytes) {
@@ -125,8 +125,7 @@ static bool surely_apart(const alb_exec *x) {
 /* When there are sequences and rows for every thread. */
 static bool maybe_apart(const alb_exec *x) {
   const size_t threads = threads_of(x);
-  return can_go_apart(x) && x->rows[ALB_ROWS_SEQUENCES] >= threads &&
-         x->rows[ALB_ROWS_TOKENS] / FEW_ROWS >= threads;
+  return can_go_apart(x) && x->rows[ALB_ROWS_SEQUENCES] >= threads && x->rows[ALB_ROWS_TOKENS] / FEW_ROWS >= threads;
 }
 
 static size_t cut_parts(const alb_exec *x, size_t *parts) {
@@ -248,7 +247,8 @@ static void cut_columns(const alb_exec *x, job *j) {
 }
 
 static void cut_rows(const alb_exec *x, job *j) {
-  const size_t threads = threads_of(x), n = x->rows[j->segment->rows];
+  const size_t n = x->rows[j->segment->rows], columns = x->plan->values.items[j->step->in[0]].columns;
+  const size_t threads = n * columns < FORK_NUMBERS ? 1 : threads_of(x);
   j->rows = (n + threads - 1) / threads;
   j->tasks_across = 1;
 }

@@ -153,7 +153,8 @@ static alb_status prepare_encoder(alb_diag *diag, alb_model *model, size_t threa
 static alb_status open_model(alb_diag *diag, const char *path, const alb_model_options *options, alb_model *model) {
   const char *cpu = options->cpu ? options->cpu : secure_getenv("ALB_CPU");
   ALB_TRY(alb_kernels_select(diag, alb_cpu_detect(), cpu, &model->kernels));
-  const alb_reader_options how = {.no_verify = options->no_verify != 0, .release = true, .threads = threads_of(options)};
+  const alb_reader_options how = {
+      .no_verify = options->no_verify != 0, .release = true, .threads = threads_of(options)};
   ALB_TRY(alb_reader_open(diag, path, &how, &model->reader));
   if (pthread_mutex_init(&model->preparing, NULL) != 0) return alb_fail_memory(diag, 0, "a mutex");
   model->mutex_made = true;

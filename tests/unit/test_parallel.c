@@ -48,6 +48,23 @@ static void test_every_item_once(void **state) {
   alb_parallel_limit(0);
 }
 
+static void count_parts(void *context, size_t index, size_t first, size_t last) {
+  (void)index, (void)first, (void)last;
+  atomic_fetch_add((atomic_int *)context, 1);
+}
+
+/* A call's own number of threads, whatever the limit. */
+static void test_on(void **state) {
+  (void)state;
+  alb_parallel_limit(2);
+  for (size_t threads = 0; threads <= 5; threads++) {
+    atomic_int parts = 0;
+    alb_parallel_on(threads, ITEMS, 1, count_parts, &parts);
+    assert_int_equal(atomic_load(&parts), threads ? threads : 1);
+  }
+  alb_parallel_limit(0);
+}
+
 static void test_least(void **state) {
   seen s;
   (void)state;
@@ -77,6 +94,7 @@ static void test_more_threads_than_parts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_item_once),
+      cmocka_unit_test(test_on),
       cmocka_unit_test(test_least),
       cmocka_unit_test(test_nothing),
       cmocka_unit_test(test_more_threads_than_parts),

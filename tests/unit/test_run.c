@@ -157,6 +157,27 @@ static void run_alone(const fixture *f, outputs *o) {
   }
 }
 
+static void look(void *user, size_t layer, size_t first, size_t tokens, const float *values) {
+  (void)layer, (void)first, (void)tokens, (void)values;
+  ++*(size_t *)user;
+}
+
+/* With a tap the threads work on all sequences together, else each takes some of them apart. */
+static void check_together(const fixture *f, const outputs *expected) {
+  for (size_t threads = 1; threads <= 4; threads++) {
+    size_t taps = 0;
+    outputs other;
+    alb_batch batch = f->batch;
+    batch.tap = look;
+    batch.tap_user = &taps;
+    make_outputs(f, &other);
+    run_all(f, threads, 0, &batch, &other);
+    assert_int_equal(taps, f->e.options.layers + 1);
+    assert_same(f, expected, &other);
+    free_outputs(&other);
+  }
+}
+
 static void check_invariance(const enc_options *options, const char *cpu) {
   fixture f;
   outputs first, other;
@@ -170,6 +191,7 @@ static void check_invariance(const enc_options *options, const char *cpu) {
     assert_same(&f, &first, &other);
     free_outputs(&other);
   }
+  check_together(&f, &first);
   make_outputs(&f, &other);
   run_alone(&f, &other);
   assert_same(&f, &first, &other);
