@@ -16,7 +16,7 @@
 #include "runtime/partition.h"
 
 enum {
-  PART_TOKENS = 256,   /* most tokens that a thread takes through the whole plan, unless a sequence has more */
+  PART_TOKENS = 128,   /* most tokens that a thread takes through the whole plan, unless a sequence has more */
   PARTS_EACH = 8,      /* with so many parts for each thread they surely finish together */
   BLOCK_ROWS = 96,     /* most rows of a block: their values stay in the second-level cache */
   ROUND_ROWS = 16,     /* room for rows is a multiple of this, for alignment */
