@@ -1,20 +1,19 @@
-/* Times of the matrix products at the shapes of real encoders. */
+/* Times of the matrix products at the shapes of real encoders: those of the table GEMM_SHAPES. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "checkkern.h"
 
+#ifndef GEMM_SHAPES
+#define GEMM_SHAPES "gemm_shapes.def"
+#endif
+
 static const struct {
   size_t m, n, k;
   alb_activation activation;
 } shapes[] = {
-    {128, 384, 384, ALB_ACT_NONE},   {128, 1152, 384, ALB_ACT_NONE}, {128, 1536, 384, ALB_ACT_NONE},
-    {128, 1536, 384, ALB_ACT_GELU},  {128, 384, 1536, ALB_ACT_NONE}, {128, 768, 768, ALB_ACT_NONE},
-    {128, 3072, 768, ALB_ACT_NONE},  {128, 768, 3072, ALB_ACT_NONE}, {1024, 1536, 384, ALB_ACT_NONE},
-    {1024, 768, 3072, ALB_ACT_NONE}, {1, 384, 384, ALB_ACT_NONE},    {2, 384, 384, ALB_ACT_NONE},
-    {3, 384, 384, ALB_ACT_NONE},     {16, 1536, 384, ALB_ACT_NONE},  {8, 384, 1536, ALB_ACT_NONE},
-    {17, 1536, 384, ALB_ACT_NONE},
+#include GEMM_SHAPES
 };
 
 static void describe(size_t i, char out[40]) {
