@@ -12,12 +12,12 @@ where a newer result of the same model, threads, workload and engine takes the p
 """
 import argparse
 import array
+import collections
 import json
 import os
 import pathlib
 import platform
 import re
-import shlex
 import statistics
 import subprocess
 import sys
@@ -30,6 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SHAPES = ("bert-base", "albert-base")
 FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 TAIL_RUNS = 100  # a p99 of fewer runs says nothing
+STARTS_KEPT = 5  # as many loads of a model are remembered
 ENOUGH_SECONDS = 20  # of one turn: slower engines get fewer rounds
 
 
@@ -92,26 +93,36 @@ def make_inputs(python, source, work):
     return path
 
 
-def build(python, engine, source, work, inputs, programs):
-    """The engine's file, or why there is none."""
-    if (work / engine.file).exists():
+def stale(path, converter):
+    """True for files of an older albert-convert than this one."""
+    return path.suffix in (".alb", ".gguf") and path.exists() and path.stat().st_mtime < converter.stat().st_mtime
+
+
+def build(setup, engine):
+    """Makes the engine's file unless it is there; returns why it can't be made."""
+    path, converter = setup.work / engine.file, setup.programs / "albert-convert"
+    if stale(path, converter):
+        path.unlink()
+    if path.exists():
         return None
     say(f"building {engine.name}")
-    done = subprocess.run([python, "-B", HERE / "peer_build.py", engine.name, source, work, inputs, programs / "albert-convert"],
-                          capture_output=True, text=True)
+    done = subprocess.run([setup.python, "-B", HERE / "peer_build.py", engine.name, setup.source, setup.work, setup.inputs,
+                           converter], capture_output=True, text=True)
     return "not built: " + last_line(done.stderr) if done.returncode else None
 
 
 # ---- the engines as processes ----
 
-class Engine:
-    def __init__(self, python, engine, work, threads, inputs, programs):
-        self.name, self.family = engine.name, engine.family
-        command = [python, "-B", HERE / "peer_worker.py", engine.name]
+class Running:
+    """An engine's process: peer_worker.py, or peer_albert for ours."""
+
+    def __init__(self, setup, engine, threads):
+        self.name = engine.name
+        command = [setup.python, "-B", HERE / "peer_worker.py", engine.name]
         if engine.family == OURS:
-            command = [programs / "bench" / "peer_albert"]
+            command = [setup.programs / "bench" / "peer_albert"]
         env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen([*command, work / engine.file, str(threads), inputs], env=env, text=True,
+        self.process = subprocess.Popen([*command, setup.work / engine.file, str(threads), setup.inputs], env=env, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.error = self.reply().get("error")
 
@@ -235,13 +246,13 @@ def merge_rows(old, new, keys):
 
 
 def merge_starts(old, new):
-    """Start-up times of several runs stand beside each other."""
+    """Start-up times of the last few calls stand beside each other."""
     before = {(s["model"], s["threads"], s["engine"]): s for s in old}
     for s in new:
         past = before.get((s["model"], s["threads"], s["engine"]), {})
         for key in ("load_ms", "answer_ms", "memory_mb"):
             if key in s:
-                s[key] = past.get(key, []) + s[key]
+                s[key] = (past.get(key, []) + s[key])[-STARTS_KEPT:]
     return merge_rows(old, new, ("model", "threads", "engine"))
 
 
@@ -255,37 +266,44 @@ def save(args, data):
 
 # ---- the whole ----
 
-def one_run(args, data, python, wanted, errors, source, work, inputs, threads):
+def one_run(args, data, setup, threads):
     """Every engine at one number of threads."""
     key = {"model": args.model_name, "threads": threads}
     running, starts, rows = [], [], []
-    for e in wanted:
-        if e.name in errors:
-            starts.append({**key, "engine": e.name, "error": errors[e.name]})
+    for e in setup.engines:
+        if e.name in setup.errors:
+            starts.append({**key, "engine": e.name, "error": setup.errors[e.name]})
             continue
-        engine = Engine(python, e, work, threads, inputs, args.build)
+        engine = Running(setup, e, threads)
         starts.append({**key, "engine": e.name, **start(engine)})
-        if not engine.error:
+        if engine.error:
+            engine.close()
+        else:
             running.append(engine)
     for workload in args.workloads:
-        rows += [{**key, **row} for row in measure(args, running, workload, count_tokens(inputs, workload))]
+        rows += [{**key, **row} for row in measure(args, running, workload, count_tokens(setup.inputs, workload))]
     for engine in running:
         engine.close()
     data["rows"] = merge_rows(data["rows"], rows, ("model", "threads", "workload", "engine"))
     data["starts"] = merge_starts(data["starts"], starts)
 
 
-def prepare(args, wanted):
-    python, errors = install(args.venv, wanted)
+# What stands ready: errors are of engines that can't run; programs is the folder of ours.
+Setup = collections.namedtuple("Setup", "python programs engines errors source work inputs")
+
+
+def prepare(args):
+    engines = [e for e in ENGINES if not args.engines or e.name in args.engines]
+    python, errors = install(args.venv, engines)
     work = args.work / args.model_name
     work.mkdir(parents=True, exist_ok=True)
     source = make_source(python, args.model, work)
-    inputs = make_inputs(python, source, work)
-    for e in wanted:
+    setup = Setup(python, args.build, engines, errors, source, work, make_inputs(python, source, work))
+    for e in engines:
         if e.name not in errors:
-            error = build(python, e, source, work, inputs, args.build)
+            error = build(setup, e)
             errors.update({e.name: error} if error else {})
-    return python, errors, source, work, inputs
+    return setup
 
 
 def our_version(build_dir):
@@ -293,20 +311,24 @@ def our_version(build_dir):
     return last_line(done.stdout).split()[-1]
 
 
+def versions(setup):
+    named = {p.split("==")[0] for e in setup.engines for p in e.packages}
+    have = {name: version for name, version in installed(setup.python).items() if name in named}
+    return {**have, "albert": our_version(setup.programs)}
+
+
 def run(args):
-    wanted = [e for e in ENGINES if not args.engines or e.name in args.engines]
-    python, errors, source, work, inputs = prepare(args, wanted)
+    setup = prepare(args)
     if args.prepare:
-        for name, error in errors.items():
+        for name, error in setup.errors.items():
             say(f"{name}: {error}")
         return
     data = load_results(args.results / (args.name + ".json"), args.name)
     data["machine"] = cpu_facts()
-    named = {p.split("==")[0] for e in wanted for p in e.packages}
-    data["versions"].update({k: v for k, v in installed(python).items() if k in named}, albert=our_version(args.build))
+    data["versions"].update(versions(setup))
     for threads in args.threads:
         say(f"{args.model_name}, {threads} thread(s)")
-        one_run(args, data, python, wanted, errors, source, work, inputs, threads)
+        one_run(args, data, setup, threads)
     data["commands"].append(args.command)
     save(args, data)
 
@@ -336,12 +358,18 @@ def parse(argv):
     return args
 
 
+def shown_command(args):
+    """What makes these results again, without the places of files."""
+    words = ["bench/bench_peers.py", "BUILD_DIR", args.model_name, "--workloads", *args.workloads, "--threads", *args.threads,
+             "--rounds", args.rounds, "--seconds", args.seconds]
+    return " ".join(map(str, words + (["--engines", *args.engines] if args.engines else [])))
+
+
 def main(argv=None):
     args = parse(argv)
     args.build, args.model_name = args.build.resolve(), pathlib.Path(args.model).name
     args.name = args.name or slug(cpu_facts()["cpu"])
-    shown = [a for a in (argv or sys.argv[1:])]
-    args.command = "bench/bench_peers.py " + shlex.join(shown)
+    args.command = shown_command(args)
     run(args)
 
 

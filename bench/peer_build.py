@@ -9,6 +9,7 @@ time. INPUTS (as for peer_worker.py) are the texts that OpenVINO's int8 is calib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -119,10 +120,20 @@ def build_ct2(job):
     ctranslate2.converters.TransformersConverter(job.source).convert(str(job.out), quantization=kind, force=True)
 
 
+def remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def main():
     job = Job(*sys.argv[1:6])
-    if not job.out.exists():
+    try:
         globals()["build_" + job.engine.family](job)
+    except BaseException:
+        remove(job.out)  # half a file would be taken for a whole one the next time
+        raise
 
 
 if __name__ == "__main__":
