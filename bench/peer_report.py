@@ -70,10 +70,15 @@ def number(value, form, none=""):
     return none if value is None else format(value, form)
 
 
+def no_time(results, group, workload, engine):
+    failed = "error" in results.starts[(*group, engine)] or "error" in results.rows.get((*group, workload, engine), {})
+    return "can't" if failed else "not run"
+
+
 def time_cell(results, group, workload, engine):
     ms, ratio = results.ms(group, workload, engine), results.ratio(group, workload, engine)
     if ms is None:
-        return "-"
+        return no_time(results, group, workload, engine)
     text = f"{ms:.2f}" if ms < 1000 else f"{ms:.0f}"
     return f"{text} ({ratio:.2f})" if ratio else text
 
@@ -166,7 +171,7 @@ def panel(results, group, workload, engines, x, y):
     for i, (engine, speed) in enumerate(zip(engines, speeds)):
         top, colours = y + i * BAR, OUR_COLOURS if is_ours(engine) else COLOURS
         if not speed:
-            out.append(svg_text(x, top + 12, "can't", 10))
+            out.append(svg_text(x, top + 12, no_time(results, group, workload, engine), 10))
             continue
         width = speed / most * (PANEL - 56)
         out.append(f'<rect x="{x}" y="{top + 2}" width="{width:.1f}" height="{BAR - 4}" '
