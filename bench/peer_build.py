@@ -30,7 +30,10 @@ class Job:
 
 
 def convert_ours(job, to, dtype):
-    subprocess.run([job.convert, job.source, "-o", to, "--dtype", dtype, "-q"], check=True)
+    done = subprocess.run([job.convert, job.source, "-o", to, "--dtype", dtype, "-q"], stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise RuntimeError(lines[-1].replace(f"{to}: ", "").replace(f"{job.source}: ", ""))
 
 
 def build_albert(job):
