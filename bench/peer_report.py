@@ -38,7 +38,8 @@ class Results:
         self.data = data
         self.rows = {(r["model"], r["threads"], r["workload"], r["engine"]): r for r in data["rows"]}
         self.starts = {(s["model"], s["threads"], s["engine"]): s for s in data["starts"]}
-        self.groups = unique((r["model"], r["threads"]) for r in data["rows"])
+        models = unique(r["model"] for r in data["rows"])
+        self.groups = sorted({(r["model"], r["threads"]) for r in data["rows"]}, key=lambda g: (models.index(g[0]), g[1]))
 
     def workloads(self, group):
         return unique(r["workload"] for r in self.data["rows"] if (r["model"], r["threads"]) == group)
@@ -167,6 +168,7 @@ def tokens_per_second(results, group, workload, engine):
 def panel(results, group, workload, engines, x, y):
     speeds = [tokens_per_second(results, group, workload, e) for e in engines]
     most = max((s for s in speeds if s), default=1)
+    digits = 1 if most > 5000 else 2
     out = [svg_text(x, y - 6, f"{workload}, thousand tokens/s", 11, weight="bold")]
     for i, (engine, speed) in enumerate(zip(engines, speeds)):
         top, colours = y + i * BAR, OUR_COLOURS if is_ours(engine) else COLOURS
@@ -176,7 +178,7 @@ def panel(results, group, workload, engines, x, y):
         width = speed / most * (PANEL - 56)
         out.append(f'<rect x="{x}" y="{top + 2}" width="{width:.1f}" height="{BAR - 4}" '
                    f'fill="{colours[BY_NAME[engine].precision]}"/>')
-        out.append(svg_text(x + width + 4, top + 12, f"{speed / 1000:.1f}", 10))
+        out.append(svg_text(x + width + 4, top + 12, f"{speed / 1000:.{digits}f}", 10))
     return out
 
 

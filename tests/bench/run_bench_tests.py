@@ -124,6 +124,10 @@ class Report(unittest.TestCase):
         self.assertIn("- OpenVINO int8: RuntimeError: out of memory", text)
         self.assertEqual(text.count("bench/bench_peers.py BUILD_DIR tiny"), 1)
 
+    def test_groups_of_a_model_stand_together(self):
+        rows = [{"model": m, "threads": t, "workload": "1x16", "engine": "albert-f32"} for m, t in (("b", 2), ("a", 1), ("b", 1))]
+        self.assertEqual(peer_report.Results({"rows": rows, "starts": []}).groups, [("b", 1), ("b", 2), ("a", 1)])
+
     def test_chart(self):
         root = xml.etree.ElementTree.fromstring(peer_report.chart(sample()))
         space = {"s": "http://www.w3.org/2000/svg"}
