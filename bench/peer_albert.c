@@ -200,6 +200,18 @@ static void obey(worker *w, char *line) {
   (void)fflush(stdout);
 }
 
+static void free_all(worker *w) {
+  alb_session_free(w->session);
+  alb_model_free(w->model);
+  free(w->values);
+  for (workload *at = w->workloads, *next; at; at = next) {
+    next = at->next;
+    free(at->lengths);
+    free(at->ids);
+    free(at);
+  }
+}
+
 int main(int argc, char **argv) {
   char line[4096];
   if (argc != 4) {
@@ -216,7 +228,6 @@ int main(int argc, char **argv) {
   puts("{\"ready\": true}");
   (void)fflush(stdout);
   while (fgets(line, sizeof line, stdin)) obey(&w, line);
-  alb_session_free(w.session);
-  alb_model_free(w.model);
+  free_all(&w);
   return 0;
 }
