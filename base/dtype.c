@@ -40,7 +40,7 @@ alb_dtype alb_dtype_by_name(alb_str name) {
 
 alb_dtype alb_dtype_by_safetensors(alb_str name) {
   for (int i = 0; i < DTYPE_COUNT; i++) {
-    if (alb_str_is(name, dtypes[i].st_name)) return dtypes[i].type;
+    if (name.n && alb_str_is(name, dtypes[i].st_name)) return dtypes[i].type;
   }
   return ALB_DTYPE_NONE;
 }

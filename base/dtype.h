@@ -16,7 +16,7 @@ typedef enum alb_dtype {
 } alb_dtype;
 
 const char *alb_dtype_name(alb_dtype type); /* "f32"; "?" for no type */
-size_t alb_dtype_bytes(alb_dtype type);     /* 0 for no type */
+size_t alb_dtype_bytes(alb_dtype type);     /* of an element (int4: of two); 0 for no type */
 alb_dtype alb_dtype_by_name(alb_str name);  /* ALB_DTYPE_NONE when unknown */
 alb_dtype alb_dtype_by_safetensors(alb_str name);
 bool alb_dtype_is_float(alb_dtype type); /* f16, bf16, f32, f64 */

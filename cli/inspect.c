@@ -1,7 +1,7 @@
 /* Finding out what a checkpoint holds: equal tensors, equal layers, and what each mode would give. */
 #include "cli/inspect.h"
 
-const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8};
+const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8, ALB_I4};
 
 static alb_status find_layers(alb_diag *diag, alb_inspection *out) {
   alb_tensors tensors = {0};

@@ -6,7 +6,7 @@
 #include "converter/convert.h"
 #include "passes/layer_signature.h"
 
-enum { ALB_SIZE_DTYPES = 4 };
+enum { ALB_SIZE_DTYPES = 5 };
 extern const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES]; /* the columns of the table of sizes */
 
 /* Start with {0}; alb_inspection_free at the end. */

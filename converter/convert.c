@@ -29,10 +29,15 @@ alb_dtype alb_default_dtype(const alb_loaded *loaded) {
   for (size_t i = 0; i < loaded->tensors.tensors.count; i++) {
     const alb_tensor *t = &loaded->tensors.tensors.items[i];
     if (t->rank != 2) continue;
+    if (t->dtype == ALB_I4) return ALB_I4;
     if (found != ALB_DTYPE_NONE && found != t->dtype) return ALB_F32;
     found = t->dtype;
   }
   return found == ALB_F16 || found == ALB_BF16 || found == ALB_I8 ? found : ALB_F32;
+}
+
+static bool is_quantised(alb_dtype dtype) {
+  return dtype == ALB_I8 || dtype == ALB_I4;
 }
 
 static void drop_function(alb_graph *graph, const char *name) {
@@ -99,7 +104,7 @@ static bool rounds(const job *c, alb_dtype dtype) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
     const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
     const alb_dtype stored = t->rank == 2 ? dtype : ALB_F32;
-    if (stored == t->dtype || (stored == ALB_F32 && t->dtype != ALB_F64)) continue;
+    if (stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64)) continue;
     return true;
   }
   return false;
@@ -120,9 +125,10 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.dtype = passes.dtype ? passes.dtype : alb_default_dtype(c->loaded);
   passes.report = &out->fold;
-  if (passes.dtype != ALB_I8 && alb_default_dtype(c->loaded) == ALB_I8) {
-    return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is int8 already: --dtype %s is not supported",
-                    alb_dtype_name(passes.dtype));
+  const alb_dtype given = alb_default_dtype(c->loaded);
+  if (is_quantised(given) && passes.dtype != given) {
+    return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: --dtype %s is not supported",
+                    alb_dtype_name(given), alb_dtype_name(passes.dtype));
   }
   c->dtype = passes.dtype;
   c->package.dtype = out->dtype = alb_dtype_name(passes.dtype);

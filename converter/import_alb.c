@@ -21,12 +21,18 @@ bool alb_is_alb(const char *path) {
 
 /* ---- tensors ---- */
 
-/* An element type for a blob: what the tensor over it says, or f32 for scales. */
+/* A blob's element type and number of elements: what the tensor over it says; scales are f32 or f16. Rows of int4
+ * hold more than their elements. */
 static void type_blobs(const Alb__Manifest *m, alb_tensors *tensors) {
   for (size_t i = 0; i < m->n_tensors; i++) {
     const Alb__Tensor *t = m->tensors[i];
-    tensors->blobs.items[t->blob].dtype = (alb_dtype)t->dtype;
-    if (t->scale_blob) tensors->blobs.items[t->scale_blob - 1].dtype = ALB_F32;
+    alb_blob *blob = &tensors->blobs.items[t->blob];
+    blob->dtype = (alb_dtype)t->dtype;
+    blob->elements = blob->dtype == ALB_I4 ? t->dims[0] * t->dims[1] : blob->bytes.n / alb_dtype_bytes(blob->dtype);
+    if (!t->scale_blob) continue;
+    alb_blob *scales = &tensors->blobs.items[t->scale_blob - 1];
+    scales->dtype = blob->dtype == ALB_I4 ? ALB_F16 : ALB_F32;
+    scales->elements = scales->bytes.n / alb_dtype_bytes(scales->dtype);
   }
 }
 
@@ -37,10 +43,6 @@ static alb_status import_blobs(alb_diag *diag, const alb_reader *reader, alb_ten
     if (!alb_vec_push(&tensors->blobs, blob)) return alb_fail_memory(diag, sizeof blob, "a blob");
   }
   type_blobs(alb_reader_manifest(reader), tensors);
-  for (size_t i = 0; i < tensors->blobs.count; i++) {
-    alb_blob *blob = &tensors->blobs.items[i];
-    blob->elements = blob->bytes.n / alb_dtype_bytes(blob->dtype);
-  }
   return ALB_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/dtype.h"
 #include "base/half.h"
+#include "base/int4.h"
 #include "base/strmap.h"
 #include "base/vocabulary.h"
 #include "format/layout.h"
@@ -85,7 +86,12 @@ static alb_status check_config(alb_diag *diag, const Alb__Config *config) {
 /* ---- tensors ---- */
 
 /* What was found out about a blob, so that a blob with many tensors is looked at once. */
-enum { BLOB_USED = 1, BLOB_SCALES_OK = 2, BLOB_INT8_OK = 4 };
+enum { BLOB_USED = 1, BLOB_SCALES_OK = 2, BLOB_INT8_OK = 4, BLOB_GROUP_SCALES_OK = 8 };
+
+typedef struct blob_mark {
+  unsigned found;
+  uint64_t int4_columns; /* of the int4 tensors that were looked at; 0: none */
+} blob_mark;
 
 static alb_status check_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
   for (size_t i = 0; i < bytes.n / 4; i++) {
@@ -119,30 +125,77 @@ static alb_status check_int8(alb_diag *diag, const alb_validation *v, const Alb_
   return holds_0x80(v, bytes) ? ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name) : ALB_OK;
 }
 
-static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint8_t *marks) {
-  if (tensor->dtype != ALB_I8) {
-    return tensor->scale_blob ? ALB_BAD(diag, "tensor \"%.128s\": scales without int8", tensor->name) : ALB_OK;
+/* Scales of int4 are finite and not 0; the sign is free. */
+static alb_status check_group_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
+  for (size_t i = 0; i < bytes.n / 2; i++) {
+    const uint16_t magnitude = alb_load_u16(bytes.p + 2 * i) & 0x7fff;
+    if (magnitude == 0 || magnitude >= 0x7c00) {
+      return ALB_BAD(diag, "tensor \"%.128s\": scale of group %zu is %g", tensor->name, i,
+                     (double)alb_f16_to_f32(alb_load_u16(bytes.p + 2 * i)));
+    }
   }
-  if (tensor->n_dims != 2) return ALB_BAD(diag, "tensor \"%.128s\": int8 of rank %zu", tensor->name, tensor->n_dims);
+  return ALB_OK;
+}
+
+/* What fills the last group of a row is 0. */
+static alb_status check_int4(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
+  const size_t used = (size_t)(tensor->dims[1] % ALB_INT4_GROUP);
+  const size_t row = (size_t)alb_int4_groups(tensor->dims[1]) * ALB_INT4_GROUP_BYTES;
+  for (size_t end = row; used && end <= bytes.n; end += row) {
+    for (size_t i = used; i < ALB_INT4_GROUP; i++) {
+      if (alb_int4_at(bytes.p + end - ALB_INT4_GROUP_BYTES, i) == 0) continue;
+      return ALB_BAD(diag, "tensor \"%.128s\": an element behind the end of row %zu is not 0", tensor->name,
+                     end / row - 1);
+    }
+  }
+  return ALB_OK;
+}
+
+/* The blob of a quantised tensor's scales, of that number and width, looked at once. */
+static alb_status check_scale_blob(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor,
+                                   blob_mark *marks) {
+  const bool int4 = tensor->dtype == ALB_I4;
+  const uint32_t width = int4 ? 2 : 4, mark = int4 ? BLOB_GROUP_SCALES_OK : BLOB_SCALES_OK;
   if (tensor->scale_blob == 0 || tensor->scale_blob > v->blob_count) {
     return ALB_BAD(diag, "tensor \"%.128s\": scale_blob %" PRIu32, tensor->name, tensor->scale_blob);
   }
   const uint32_t id = tensor->scale_blob - 1;
   const alb_stored_blob *scales = &v->blobs[id];
-  if (scales->width != 4 || scales->bytes.n / 4 != tensor->dims[0]) {
+  const uint64_t a_row = int4 ? alb_int4_groups(tensor->dims[1]) : 1, rows = tensor->dims[0];
+  if (scales->width != width || scales->bytes.n / width / a_row != rows || scales->bytes.n / width % a_row) {
     return ALB_BAD(diag, "tensor \"%.128s\": %zu bytes of scales for %" PRIu64 " rows", tensor->name, scales->bytes.n,
-                   tensor->dims[0]);
+                   rows);
   }
-  if (!(marks[id] & BLOB_SCALES_OK)) ALB_TRY(check_scales(diag, tensor, scales->bytes));
-  marks[id] |= BLOB_USED | BLOB_SCALES_OK;
-  if (v->deep && !(marks[tensor->blob] & BLOB_INT8_OK)) {
-    ALB_TRY(check_int8(diag, v, tensor, v->blobs[tensor->blob].bytes));
-    marks[tensor->blob] |= BLOB_INT8_OK;
-  }
+  if (!(marks[id].found & mark)) ALB_TRY((int4 ? check_group_scales : check_scales)(diag, tensor, scales->bytes));
+  marks[id].found |= BLOB_USED | mark;
   return ALB_OK;
 }
 
-/* Bytes of a dense tensor; every dimension and every partial product is checked. */
+static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor,
+                                  blob_mark *marks) {
+  const bool int8 = tensor->dtype == ALB_I8, int4 = tensor->dtype == ALB_I4;
+  if (!int8 && !int4) {
+    return tensor->scale_blob ? ALB_BAD(diag, "tensor \"%.128s\": scales without int8 or int4", tensor->name) : ALB_OK;
+  }
+  ALB_TRY(check_scale_blob(diag, v, tensor, marks));
+  const alb_span bytes = v->blobs[tensor->blob].bytes;
+  blob_mark *mark = &marks[tensor->blob];
+  if (int4 && mark->int4_columns && mark->int4_columns != tensor->dims[1]) {
+    return ALB_BAD(diag, "tensor \"%.128s\": int4 blob %" PRIu32 " has other rows elsewhere", tensor->name,
+                   tensor->blob);
+  }
+  if (v->deep && int4 && !mark->int4_columns) ALB_TRY(check_int4(diag, tensor, bytes));
+  if (v->deep && int8 && !(mark->found & BLOB_INT8_OK)) ALB_TRY(check_int8(diag, v, tensor, bytes));
+  if (int4) mark->int4_columns = tensor->dims[1];
+  if (int8) mark->found |= BLOB_INT8_OK;
+  return ALB_OK;
+}
+
+static alb_status size_overflows(alb_diag *diag, const Alb__Tensor *tensor) {
+  return alb_fail(diag, ALB_OVERFLOW, "manifest: tensor \"%.128s\": size overflows", tensor->name);
+}
+
+/* Bytes of a tensor; every dimension and every partial product is checked. */
 static alb_status tensor_bytes(alb_diag *diag, const Alb__Tensor *tensor, size_t element, size_t *bytes) {
   if (tensor->n_dims > ALB_MAX_TENSOR_RANK) {
     return alb_fail(diag, ALB_LIMIT, "manifest: tensor \"%.128s\": rank %zu, at most %d", tensor->name, tensor->n_dims,
@@ -154,18 +207,22 @@ static alb_status tensor_bytes(alb_diag *diag, const Alb__Tensor *tensor, size_t
     if (dim == 0 || dim > ALB_MAX_DIM_SIZE) {
       return ALB_BAD(diag, "tensor \"%.128s\": dimension %zu is %" PRIu64, tensor->name, i, dim);
     }
-    if (dim > SIZE_MAX || !alb_mul_ok(*bytes, (size_t)dim, bytes)) {
-      return alb_fail(diag, ALB_OVERFLOW, "manifest: tensor \"%.128s\": size overflows", tensor->name);
-    }
+    if (dim > SIZE_MAX || !alb_mul_ok(*bytes, (size_t)dim, bytes)) return size_overflows(diag, tensor);
   }
-  return ALB_OK;
+  if (tensor->dtype != ALB_I4) return ALB_OK;
+  const size_t row = (size_t)alb_int4_groups(tensor->dims[1]) * ALB_INT4_GROUP_BYTES;
+  return alb_mul_ok((size_t)tensor->dims[0], row, bytes) ? ALB_OK : size_overflows(diag, tensor);
 }
 
-static alb_status check_tensor(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint8_t *marks) {
+static alb_status check_tensor(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, blob_mark *marks) {
   const alb_dtype type = (alb_dtype)tensor->dtype;
   size_t bytes = 0;
-  if (type != ALB_F32 && type != ALB_F16 && type != ALB_BF16 && type != ALB_I8) {
+  const bool quantised = type == ALB_I8 || type == ALB_I4;
+  if (type != ALB_F32 && type != ALB_F16 && type != ALB_BF16 && !quantised) {
     return alb_validate_unknown(diag, v, "tensor dtype", tensor->dtype);
+  }
+  if (quantised && tensor->n_dims != 2) {
+    return ALB_BAD(diag, "tensor \"%.128s\": %s of rank %zu", tensor->name, alb_dtype_name(type), tensor->n_dims);
   }
   if (tensor->blob >= v->blob_count) {
     return ALB_BAD(diag, "tensor \"%.128s\": blob %" PRIu32 " of %zu", tensor->name, tensor->blob, v->blob_count);
@@ -176,7 +233,7 @@ static alb_status check_tensor(alb_diag *diag, const alb_validation *v, const Al
     return ALB_BAD(diag, "tensor \"%.128s\": %zu bytes of %s, but blob %" PRIu32 " has %zu bytes of width %" PRIu32,
                    tensor->name, bytes, alb_dtype_name(type), tensor->blob, blob->bytes.n, blob->width);
   }
-  marks[tensor->blob] |= BLOB_USED;
+  marks[tensor->blob].found |= BLOB_USED;
   return check_quantised(diag, v, tensor, marks);
 }
 
@@ -192,7 +249,7 @@ static alb_status check_tensor_names(alb_diag *diag, const alb_validation *v, al
   return ALB_OK;
 }
 
-static alb_status check_tensors(alb_diag *diag, const alb_validation *v, uint8_t *marks) {
+static alb_status check_tensors(alb_diag *diag, const alb_validation *v, blob_mark *marks) {
   const Alb__Manifest *m = v->manifest;
   if (m->n_tensors > ALB_MAX_TENSORS) return alb_fail(diag, ALB_LIMIT, "manifest: %zu tensors", m->n_tensors);
   alb_strmap names = {0};
@@ -200,7 +257,7 @@ static alb_status check_tensors(alb_diag *diag, const alb_validation *v, uint8_t
   alb_strmap_free(&names);
   for (size_t i = 0; status == ALB_OK && i < m->n_tensors; i++) status = check_tensor(diag, v, m->tensors[i], marks);
   for (size_t i = 0; status == ALB_OK && i < v->blob_count; i++) {
-    if (!(marks[i] & BLOB_USED)) status = ALB_BAD(diag, "blob %zu is no tensor's", i);
+    if (!(marks[i].found & BLOB_USED)) status = ALB_BAD(diag, "blob %zu is no tensor's", i);
   }
   return status;
 }
@@ -325,7 +382,7 @@ alb_status alb_validate_manifest(alb_diag *diag, const alb_validation *v) {
   ALB_TRY(check_config(diag, m->config));
   ALB_TRY(check_score(diag, v, "class_score", m->config->class_score));
   ALB_TRY(check_score(diag, v, "rank_score", m->config->rank_score));
-  uint8_t *marks = calloc(v->blob_count + 1, 1);
+  blob_mark *marks = calloc(v->blob_count + 1, sizeof *marks);
   if (!marks) return alb_fail_memory(diag, v->blob_count, "the blob table");
   const alb_status status = check_tensors(diag, v, marks);
   free(marks);

@@ -35,7 +35,9 @@ typedef struct extent {
 
 static alb_status check_type(alb_diag *diag, const alb_validation *v, const Alb__Function *f, size_t i) {
   const Alb__Type *type = f->inputs[i];
-  if (alb_dtype_bytes((alb_dtype)type->dtype) == 0) return alb_validate_unknown(diag, v, "input dtype", type->dtype);
+  if (alb_dtype_bytes((alb_dtype)type->dtype) == 0 || type->dtype == ALB_I4) {
+    return alb_validate_unknown(diag, v, "input dtype", type->dtype);
+  }
   if (type->n_dims > ALB_MAX_TENSOR_RANK)
     return ALB_BAD(diag, "function \"%.128s\": input %zu has rank %zu", f->name, i, type->n_dims);
   for (size_t k = 0; k < type->n_dims; k++) {

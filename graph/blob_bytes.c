@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/parallel.h"
+#include "graph/blob_int4.h"
 #include "graph/tensors.h"
 
 /* WORTH_A_THREAD: elements for which one is worth starting. */
@@ -243,8 +244,18 @@ static void quantize_row(const float *row, uint64_t columns, int8_t *out) {
   }
 }
 
+/* QUANT and SCALE of inputs[0] by groups of a row. */
+static alb_status make_int4(const maker *m, const alb_blob *blob, void *out) {
+  const void *bytes;
+  void *owned;
+  alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  if (status == ALB_OK) status = alb_blob_make_int4(m->diag, blob, blob_at(m, blob->inputs[0])->dtype, bytes, out);
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
 /* QUANT (out: int8) and SCALE (out: f32) of inputs[0], a row at a time. */
-static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
+static alb_status make_int8(const maker *m, const alb_blob *blob, void *out) {
   const void *bytes;
   void *owned;
   const alb_dtype from = blob_at(m, blob->inputs[0])->dtype;
@@ -264,6 +275,10 @@ static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
   free(row);
   give_back(m, blob->inputs[0], owned);
   return status;
+}
+
+static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
+  return blob->dtype == ALB_I4 || blob->dtype == ALB_F16 ? make_int4(m, blob, out) : make_int8(m, blob, out);
 }
 
 static alb_status make(const maker *m, uint32_t id, void *out) {

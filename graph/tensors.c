@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/int4.h"
 
 alb_status alb_shape_elements(alb_diag *diag, size_t rank, const uint64_t *dims, uint64_t *elements) {
   if (rank > ALB_MAX_RANK) return alb_fail(diag, ALB_LIMIT, "rank %zu is above the limit of %d", rank, ALB_MAX_RANK);
@@ -142,7 +143,17 @@ uint32_t alb_tensors_find(const alb_tensors *table, alb_str name) {
   return index == ALB_STRMAP_NONE ? UINT32_MAX : (uint32_t)index;
 }
 
+/* Rows of int4 are whole groups, so they need more than their elements say. */
+static uint64_t int4_bytes(const alb_tensors *table, const alb_blob *blob) {
+  uint64_t bytes = 0;
+  if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.n;
+  if (blob->kind == ALB_BLOB_QUANT) return blob->rows * alb_int4_groups(blob->columns) * ALB_INT4_GROUP_BYTES;
+  for (size_t i = 0; i < blob->input_count; i++) bytes += alb_blob_bytes(table, blob->inputs[i]);
+  return bytes;
+}
+
 uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob) {
+  if (table->blobs.items[blob].dtype == ALB_I4) return int4_bytes(table, &table->blobs.items[blob]);
   return table->blobs.items[blob].elements * alb_dtype_bytes(table->blobs.items[blob].dtype);
 }
 

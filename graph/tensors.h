@@ -30,7 +30,7 @@ typedef enum alb_blob_kind {
 typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
-  uint64_t elements;
+  uint64_t elements; /* of int4 without those that fill the rows' last groups */
   uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy;
                              PART: rows = the first element */
   alb_span bytes;         /* kind BYTES */
@@ -46,7 +46,7 @@ typedef struct alb_tensor {
   size_t rank;
   uint64_t dims[ALB_MAX_RANK];
   uint32_t blob;
-  uint32_t scale_blob; /* int8: f32 scale of each row; else ALB_NO_BLOB */
+  uint32_t scale_blob; /* int8: f32 scale of each row; int4: f16 scale of each group; else ALB_NO_BLOB */
 } alb_tensor;
 
 /* Start with {0}; alb_tensors_free at the end. Borrows the mapped files, which must outlive it. */
@@ -84,13 +84,13 @@ alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);
-uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob); /* elements * dtype size */
+uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob); /* elements * dtype size; int4: of its groups */
 
 /* Makes a blob's bytes in out (alb_blob_bytes long). Recipes run here, at most 8 deep. */
 alb_status alb_blob_materialize(alb_diag *diag, const alb_tensors *table, uint32_t blob, void *out);
 /* The hash of a blob's bytes; computed once, then remembered. */
 alb_status alb_blob_hash(alb_diag *diag, alb_tensors *table, uint32_t blob, alb_hash128 *hash);
-/* Makes a blob's elements as f32. int8 blobs are refused. */
+/* Makes a blob's elements as f32. int8 and int4 blobs are refused. */
 alb_status alb_blob_f32(alb_diag *diag, const alb_tensors *table, uint32_t blob, float *out);
 
 /* Makes *to (empty before) a table with the same ids over the same source bytes, known hashes

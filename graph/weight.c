@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/int4.h"
 
 static alb_status make(alb_diag *diag, const alb_tensors *tensors, uint32_t blob, void **out) {
   const uint64_t bytes = alb_blob_bytes(tensors, blob);
@@ -24,22 +25,37 @@ static alb_status open_bytes(alb_diag *diag, const alb_tensors *tensors, const a
   return ALB_OK;
 }
 
+static alb_status open_scales(alb_diag *diag, const alb_tensors *tensors, uint32_t blob, alb_weight *out) {
+  const uint64_t count = tensors->blobs.items[blob].elements;
+  float *scales = malloc((count ? (size_t)count : 1) * sizeof *scales);
+  out->scales = scales;
+  if (!scales) return alb_fail_memory(diag, (size_t)count * sizeof *scales, "scales");
+  return alb_blob_f32(diag, tensors, blob, scales);
+}
+
 alb_status alb_weight_open(alb_diag *diag, const alb_tensors *tensors, uint32_t tensor_id, alb_weight *out) {
   const alb_tensor *tensor = &tensors->tensors.items[tensor_id];
   *out = (alb_weight){.dtype = tensor->dtype, .rows = 1, .width = (size_t)tensor->dims[tensor->rank - 1]};
   if (tensor->rank == 2) out->rows = (size_t)tensor->dims[0];
   ALB_TRY(open_bytes(diag, tensors, tensor, out));
-  if (tensor->scale_blob != ALB_NO_BLOB) {
-    void *scales = NULL;
-    const alb_status status = make(diag, tensors, tensor->scale_blob, &scales);
-    out->scales = scales;
-    ALB_TRY(status);
-  }
+  if (tensor->scale_blob != ALB_NO_BLOB) ALB_TRY(open_scales(diag, tensors, tensor->scale_blob, out));
   out->row = malloc((out->width ? out->width : 1) * sizeof *out->row);
   return out->row ? ALB_OK : alb_fail_memory(diag, out->width * sizeof *out->row, "a row");
 }
 
+static const float *int4_row(alb_weight *weight, size_t r) {
+  const size_t groups = (size_t)alb_int4_groups(weight->width);
+  const uint8_t *p = weight->bytes + r * groups * ALB_INT4_GROUP_BYTES;
+  for (size_t i = 0; i < weight->width; i++) {
+    const size_t g = i / ALB_INT4_GROUP;
+    const int q = alb_int4_at(p + g * ALB_INT4_GROUP_BYTES, i % ALB_INT4_GROUP);
+    weight->row[i] = (float)q * weight->scales[r * groups + g];
+  }
+  return weight->row;
+}
+
 const float *alb_weight_row(alb_weight *weight, size_t r) {
+  if (weight->dtype == ALB_I4) return int4_row(weight, r);
   const uint8_t *p = weight->bytes + r * weight->width * alb_dtype_bytes(weight->dtype);
   if (weight->dtype != ALB_I8) {
     (void)alb_to_f32(weight->dtype, p, weight->width, weight->row);

@@ -133,8 +133,10 @@ static alb_status fold_parameter(const folder *f, size_t parameter, size_t *chan
   uint32_t unequal = 0;
   for (uint32_t g = 0; g < f->groups.count; g++) unequal += !group_is_equal(f, parameter, g);
   if (!unequal) return ALB_OK;
-  if (tensor_at(f, 0, parameter)->dtype == ALB_I8) {
-    return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of int8 weights that differ cannot be folded: fold the source");
+  const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
+  if (dtype == ALB_I8 || dtype == ALB_I4) {
+    return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
+                    alb_dtype_name(dtype));
   }
   alb_fold_change change = {.parameter = f->table.parameters[parameter].name};
   uint32_t *folded = ALB_NEW_ARRAY(f->scratch, uint32_t, f->groups.count);

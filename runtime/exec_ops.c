@@ -80,11 +80,33 @@ static void linear_s8(const alb_exec *x, const alb_step *s, const alb_piece *p, 
   x->kernels->gemm_s8(&args);
 }
 
+static void linear_s4(const alb_exec *x, const alb_step *s, const alb_piece *p, size_t n0, size_t n1) {
+  const alb_weight *w = s->weight;
+  const alb_gemm_s4 args = {.a = (const int8_t *)locate(x, p, s->in[0], p->row0, false),
+                            .a_range = ranges(x, p, s->in[0], p->row0),
+                            .packed = w->data,
+                            .bias = vector(s->bias),
+                            .c = floats(x, p, s->out, p->row0),
+                            .lda = alb_s8_stride(w->columns),
+                            .ldc = w->rows,
+                            .m = p->row1 - p->row0,
+                            .n = w->rows,
+                            .k = w->columns,
+                            .n0 = n0,
+                            .n1 = n1,
+                            .activation = s->activation};
+  x->kernels->gemm_s4(&args);
+}
+
 static void exec_linear(const alb_exec *x, const alb_step *s, const alb_piece *p) {
   const alb_weight *w = s->weight;
   const size_t n0 = p->panel0 * ALB_PANEL, end = p->panel1 * ALB_PANEL, n1 = end < w->rows ? end : w->rows;
   if (w->dtype == ALB_I8) {
     linear_s8(x, s, p, n0, n1);
+    return;
+  }
+  if (w->dtype == ALB_I4) {
+    linear_s4(x, s, p, n0, n1);
     return;
   }
   const alb_gemm_f32 args = {.a = floats(x, p, s->in[0], p->row0),

@@ -24,6 +24,9 @@ static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id
   if (dtype == ALB_I8 && vector) {
     return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is an int8 vector", tensor->name);
   }
+  if (dtype == ALB_I4 && use != ALB_USE_MATRIX) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is int4 but no matrix of a product", tensor->name);
+  }
   *out = (alb_weight){.use = use,
                       .dtype = dtype,
                       .rows = vector ? 1 : (size_t)tensor->dims[0],
@@ -103,8 +106,9 @@ static const float *floats_of(const alb_weights *weights, uint32_t blob) {
 typedef struct packing {
   const alb_weight *weight;
   const uint8_t *bytes;
-  float *widened;     /* [workers][PACK_ROWS][columns]; NULL for f32 and int8 */
-  atomic_bool failed; /* a value that can't be packed was met */
+  const uint8_t *scales; /* int4: [rows][groups of columns] f16 */
+  float *widened;        /* [workers][PACK_ROWS][columns]; NULL for f32, int8 and int4 */
+  atomic_bool failed;    /* a value that can't be packed was met */
 } packing;
 
 /* -128 would overflow the kernels' sums; the converter never writes it. */
@@ -117,6 +121,11 @@ static void pack_rows(void *context, size_t task, size_t worker) {
   const alb_weight *w = p->weight;
   const size_t first = task * PACK_ROWS;
   const size_t count = w->rows - first < PACK_ROWS ? w->rows - first : PACK_ROWS;
+  if (w->dtype == ALB_I4) {
+    const size_t at = first * (size_t)alb_int4_groups(w->columns);
+    alb_pack_s4(p->bytes + at * ALB_INT4_GROUP_BYTES, p->scales + 2 * at, first, count, w->rows, w->columns, w->owned);
+    return;
+  }
   const uint8_t *rows = p->bytes + first * w->columns * alb_dtype_bytes(w->dtype);
   if (w->dtype == ALB_I8) {
     if (has_minus_128((const int8_t *)rows, count * w->columns)) atomic_store(&p->failed, true);
@@ -131,9 +140,9 @@ static void pack_rows(void *context, size_t task, size_t worker) {
 }
 
 static alb_status packed_bytes(alb_diag *diag, const alb_weight *weight, size_t *bytes) {
-  const bool int8 = weight->dtype == ALB_I8;
-  const bool ok = int8 ? alb_packed_s8_bytes(weight->rows, weight->columns, bytes)
-                       : alb_packed_f32_bytes(weight->rows, weight->columns, bytes);
+  const bool ok = weight->dtype == ALB_I8   ? alb_packed_s8_bytes(weight->rows, weight->columns, bytes)
+                  : weight->dtype == ALB_I4 ? alb_packed_s4_bytes(weight->rows, weight->columns, bytes)
+                                            : alb_packed_f32_bytes(weight->rows, weight->columns, bytes);
   return ok ? ALB_OK : alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
 }
 
@@ -155,6 +164,7 @@ alb_status alb_weights_count(alb_diag *diag, alb_weight *weight, size_t *bytes) 
 static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   packing p = {.weight = weight, .bytes = source(weights, weight)};
   size_t bytes, wide = 0;
+  if (weight->dtype == ALB_I4) p.scales = alb_reader_blob(weights->reader, weight->scale_blob - 1).bytes.p;
   ALB_TRY(packed_bytes(diag, weight, &bytes));
   if (weight->dtype == ALB_F16 || weight->dtype == ALB_BF16) {
     const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
@@ -179,9 +189,9 @@ static alb_status prepare_vector(alb_diag *diag, alb_weights *weights, alb_weigh
   return ALB_OK;
 }
 
-/* The mapped pages of a packed matrix are not needed soon (inflated blobs lie in memory). */
-static void release(const alb_weights *weights, const alb_weight *weight) {
-  const alb_stored_blob blob = alb_reader_blob(weights->reader, weight->blob);
+/* The mapped pages of a packed blob are not needed soon (inflated blobs lie in memory). */
+static void release(const alb_weights *weights, uint32_t id) {
+  const alb_stored_blob blob = alb_reader_blob(weights->reader, id);
   if (blob.encoding == ALB_ENCODING_RAW) alb_file_release(blob.bytes);
 }
 
@@ -190,7 +200,8 @@ alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight 
   if (weight->dtype == ALB_I8) weight->scales = floats_of(weights, weight->scale_blob - 1);
   if (weight->use == ALB_USE_MATRIX) {
     ALB_TRY(prepare_matrix(diag, weights, weight, pool));
-    release(weights, weight);
+    release(weights, weight->blob);
+    if (weight->dtype == ALB_I4) release(weights, weight->scale_blob - 1);
   } else if (weight->use == ALB_USE_VECTOR) {
     ALB_TRY(prepare_vector(diag, weights, weight));
   } else {

@@ -21,6 +21,12 @@ bool alb_packed_s8_bytes(size_t n, size_t k, size_t *bytes) {
          alb_mul_ok(columns / ALB_PANEL, depth / ALB_S8_DEPTH, bytes) && alb_mul_ok(*bytes, ALB_S8_GROUP_BYTES, bytes);
 }
 
+bool alb_packed_s4_bytes(size_t n, size_t k, size_t *bytes) {
+  size_t columns, depth;
+  return panels_of(n, &columns) && alb_align_ok(k, ALB_S8_DEPTH, &depth) &&
+         alb_mul_ok(columns / ALB_PANEL, depth / ALB_S4_DEPTH, bytes) && alb_mul_ok(*bytes, ALB_S4_GROUP_BYTES, bytes);
+}
+
 /* Columns column .. column+count-1 of a panel, from rows[count][k] or, without rows, zeros. A column's elements
  * lie a cache line apart, so that all columns of a stretch of k are written before the next stretch. */
 static void put_f32(float *panel, size_t column, size_t count, const float *rows, size_t k) {
@@ -75,4 +81,45 @@ void alb_pack_s8(const int8_t *w, size_t first, size_t count, size_t n, size_t k
   if (first + count != n || count == 0) return;
   int8_t *last = (int8_t *)packed + n / ALB_PANEL * panel_bytes;
   for (size_t r = n; r % ALB_PANEL; r++) put_s8(last, r % ALB_PANEL, NULL, k);
+}
+
+/* One column of a group: `count` of its elements count, the others are 0; without a group all are, and the scale. */
+static void put_s4_group(uint8_t *to, size_t column, const uint8_t *group, const uint8_t *scale, size_t count) {
+  enum { SCALES = ALB_PANEL * ALB_S4_DEPTH / 2, SUMS = SCALES + 2 * ALB_PANEL };
+  int w[ALB_S4_DEPTH] = {0};
+  int16_t sum = 0;
+  for (size_t i = 0; group && i < count; i++) {
+    w[i] = alb_int4_at(group, i);
+    sum = (int16_t)(sum + w[i]);
+  }
+  for (size_t i = 0; i < ALB_S4_DEPTH; i += 2 * QUAD) {
+    for (size_t j = 0; j < QUAD; j++) {
+      to[i / 2 * ALB_PANEL + column * QUAD + j] = (uint8_t)((w[i + j] & 15) | (w[i + QUAD + j] & 15) << 4);
+    }
+  }
+  memset(to + SCALES + 2 * column, 0, 2);
+  if (group) memcpy(to + SCALES + 2 * column, scale, 2);
+  memcpy(to + SUMS + 2 * column, &sum, 2);
+}
+
+/* A column of a panel from a stored row or, without one, zeros. */
+static void put_s4(uint8_t *panel, size_t column, const uint8_t *row, const uint8_t *scales, size_t k) {
+  for (size_t i = 0, g = 0; i < alb_s8_stride(k); i += ALB_S4_DEPTH, g++, panel += ALB_S4_GROUP_BYTES) {
+    const bool there = row && i < k;
+    const size_t left = there && k - i < ALB_S4_DEPTH ? k - i : ALB_S4_DEPTH;
+    put_s4_group(panel, column, there ? row + g * ALB_INT4_GROUP_BYTES : NULL, there ? scales + 2 * g : NULL, left);
+  }
+}
+
+void alb_pack_s4(const uint8_t *w, const uint8_t *scales, size_t first, size_t count, size_t n, size_t k,
+                 void *packed) {
+  const size_t panel_bytes = alb_s4_panel_bytes(k), groups = (size_t)alb_int4_groups(k);
+  for (size_t r = first; r < first + count; r++) {
+    uint8_t *panel = (uint8_t *)packed + r / ALB_PANEL * panel_bytes;
+    const size_t at = (r - first) * groups;
+    put_s4(panel, r % ALB_PANEL, w + at * ALB_INT4_GROUP_BYTES, scales + 2 * at, k);
+  }
+  if (first + count != n || count == 0) return;
+  uint8_t *last = (uint8_t *)packed + n / ALB_PANEL * panel_bytes;
+  for (size_t r = n; r % ALB_PANEL; r++) put_s4(last, r % ALB_PANEL, NULL, NULL, k);
 }

@@ -1,6 +1,8 @@
 /* Reference: matrix products with packed weights. */
 #include <math.h>
+#include <string.h>
 
+#include "base/half.h"
 #include "runtime/kernels/ref_activation.h"
 #include "runtime/kernels/variants.h"
 
@@ -56,6 +58,58 @@ void alb_gemm_s8_ref(const alb_gemm_s8 *g) {
       sum_groups(g, m, (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes, total);
       for (size_t j = 0; j < ALB_PANEL && n + j < g->n1; j++) {
         const float y = fmaf(total[j], g->w_scale[n + j], g->bias ? g->bias[n + j] : -0.0f);
+        g->c[m * g->ldc + n + j] = alb_ref_activation(g->activation, y);
+      }
+    }
+  }
+}
+
+/* Number k of a column of a group of int4. */
+static int s4_at(const uint8_t *group, size_t column, size_t k) {
+  const uint8_t byte = group[k / 8 * 4 * ALB_PANEL + column * 4 + k % 4];
+  return ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+}
+
+/* 16 columns of one group: sum[16] of the products with a, scale[16], column[16] the sums of w. */
+static void read_s4_group(const int8_t *a, const uint8_t *group, int32_t *sum, float *scale, int32_t *column) {
+  const uint8_t *scales = group + ALB_PANEL * ALB_S4_DEPTH / 2;
+  for (size_t j = 0; j < ALB_PANEL; j++) {
+    sum[j] = column[j] = 0;
+    for (size_t i = 0; i < ALB_S4_DEPTH; i++) sum[j] += a[i] * s4_at(group, j, i);
+    for (size_t i = 0; i < ALB_S4_DEPTH; i++) column[j] += s4_at(group, j, i);
+    uint16_t half;
+    memcpy(&half, scales + 2 * j, sizeof half);
+    scale[j] = alb_f16_to_f32(half) / 16;
+  }
+}
+
+/* Adds one group of ALB_S8_DEPTH k to total[16]. */
+static void add_s4_groups(const int8_t *a, alb_range range, const uint8_t *group, float total[ALB_PANEL]) {
+  float columns[ALB_PANEL] = {0};
+  for (size_t i = 0; i < ALB_S8_DEPTH; i += ALB_S4_DEPTH, group += ALB_S4_GROUP_BYTES) {
+    int32_t sum[ALB_PANEL], column[ALB_PANEL];
+    float scale[ALB_PANEL];
+    read_s4_group(a + i, group, sum, scale, column);
+    for (size_t j = 0; j < ALB_PANEL; j++) {
+      total[j] = fmaf((float)(16 * sum[j]), scale[j] * range.scale, total[j]);
+      columns[j] = fmaf((float)(16 * column[j]), scale[j], columns[j]);
+    }
+  }
+  for (size_t j = 0; j < ALB_PANEL; j++) total[j] = fmaf(columns[j], range.middle, total[j]);
+}
+
+void alb_gemm_s4_ref(const alb_gemm_s4 *g) {
+  const size_t panel_bytes = alb_s4_panel_bytes(g->k), groups = alb_s8_groups(g->k);
+  for (size_t n = g->n0; n < g->n1; n += ALB_PANEL) {
+    const uint8_t *panel = (const uint8_t *)g->packed + n / ALB_PANEL * panel_bytes;
+    for (size_t m = 0; m < g->m; m++) {
+      float total[ALB_PANEL] = {0};
+      for (size_t i = 0; i < groups; i++) {
+        add_s4_groups(g->a + m * g->lda + i * ALB_S8_DEPTH, g->a_range[m * groups + i],
+                      panel + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, total);
+      }
+      for (size_t j = 0; j < ALB_PANEL && n + j < g->n1; j++) {
+        const float y = g->bias ? total[j] + g->bias[n + j] : total[j];
         g->c[m * g->ldc + n + j] = alb_ref_activation(g->activation, y);
       }
     }

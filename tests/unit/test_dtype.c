@@ -19,6 +19,8 @@ static void test_table(void **state) {
   assert_int_equal(alb_dtype_by_safetensors(ALB_STR("BF16")), ALB_BF16);
   assert_int_equal(alb_dtype_by_safetensors(ALB_STR("bf16")), ALB_DTYPE_NONE);
   assert_int_equal(alb_dtype_by_name(ALB_STR("")), ALB_DTYPE_NONE);
+  assert_int_equal(alb_dtype_by_safetensors(ALB_STR("")), ALB_DTYPE_NONE);
+  assert_int_equal(alb_dtype_by_safetensors(ALB_STR("int4")), ALB_DTYPE_NONE);
   assert_int_equal(alb_dtype_bytes(ALB_DTYPE_NONE), 0);
   assert_string_equal(alb_dtype_name((alb_dtype)99), "?");
   assert_true(alb_dtype_is_float(ALB_F64));
