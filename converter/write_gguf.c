@@ -1,6 +1,7 @@
 /* A GGUF file as a form of output: a BERT that llama.cpp runs. */
 #include <stdlib.h>
 
+#include "base/int4.h"
 #include "converter/gguf_out.h"
 #include "graph/encoder_roles.h"
 
@@ -20,10 +21,15 @@ typedef struct gguf_file {
   alb_gguf_type *types; /* of the layout's items; in the job's arena */
   uint64_t *offsets;    /* of the items in the data */
   alb_gguf_buffer header;
-  bool narrow; /* some int8 matrix has rows that are not blocks: it is stored as f32 */
+  bool narrow; /* some quantised matrix has rows that are not blocks: it is stored as f32 */
+  bool int4;   /* some matrix is int4 */
 } gguf_file;
 
 /* ---- tensors ---- */
+
+static const alb_tensor *tensor_of(const gguf_file *f, const alb_st_item *item) {
+  return &f->spec.tensors->tensors.items[item->tensor];
+}
 
 /* llama.cpp adds the tables of positions and types as they are, which needs f32. */
 static bool is_added(const alb_st_item *item) {
@@ -39,7 +45,9 @@ static alb_gguf_type choose_type(gguf_file *f, alb_st_item *item) {
   if (item->rank == 1 || is_added(item)) item->dtype = ALB_F32;
   if (!f->layout.dequantized || item->rank == 1 || is_added(item)) return plain_type(item->dtype);
   f->narrow = f->narrow || !block;
-  return block ? ALB_GGUF_Q8_0 : ALB_GGUF_F32;
+  const bool int4 = item->tensor != ALB_ST_NO_TENSOR && tensor_of(f, item)->dtype == ALB_I4;
+  f->int4 = f->int4 || int4;
+  return !block ? ALB_GGUF_F32 : int4 ? ALB_GGUF_Q4_0 : ALB_GGUF_Q8_0;
 }
 
 static uint64_t item_bytes(const gguf_file *f, size_t i) {
@@ -73,7 +81,7 @@ static alb_status place_tensors(alb_diag *diag, const alb_write_job *job, gguf_f
 
 static uint32_t file_type(const gguf_file *f) {
   const alb_dtype dtype = f->layout.dtype;
-  return f->layout.dequantized ? 7 : dtype == ALB_F16 ? 1 : dtype == ALB_BF16 ? 32 : 0;
+  return f->int4 ? 2 : f->layout.dequantized ? 7 : dtype == ALB_F16 ? 1 : dtype == ALB_BF16 ? 32 : 0;
 }
 
 /* 0 none, 1 mean, 2 cls, 3 last. */
@@ -151,6 +159,7 @@ static alb_status note_all(alb_diag *diag, const alb_write_job *job, const gguf_
   if (f->narrow) ALB_TRY(alb_write_note(diag, out, "matrices whose rows are not blocks of 32 are stored as f32"));
   if (!f->layout.dequantized) return ALB_OK;
   if (job->loaded->alb) ALB_TRY(alb_write_rounds(diag, job, out, "int8 weights are quantised again, in blocks"));
+  if (f->int4) ALB_TRY(alb_write_note(diag, out, "int4 matrices are stored as Q4_0, which has the same numbers"));
   return alb_write_note(diag, out, "int8 weights are stored as Q8_0: a scale for each 32 of a row");
 }
 
@@ -162,7 +171,7 @@ static alb_status prepare(alb_diag *diag, const alb_write_job *job, gguf_file *f
   ALB_TRY(make_header(diag, job, f, out));
   const size_t last = f->layout.count - 1;
   out->size = f->header.bytes.count + aligned(f->offsets[last] + item_bytes(f, last));
-  out->dtype = f->layout.dequantized ? "Q8_0" : alb_dtype_name(f->layout.dtype);
+  out->dtype = f->int4 ? "Q4_0" : f->layout.dequantized ? "Q8_0" : alb_dtype_name(f->layout.dtype);
   return note_all(diag, job, f, out);
 }
 
@@ -188,9 +197,26 @@ static alb_status make_q8(alb_diag *diag, const gguf_file *f, const alb_st_item 
   return status;
 }
 
+/* Scales and elements of an int4 matrix, which stand apart, group by group: a group is a block. */
+static alb_status make_q4(alb_diag *diag, const gguf_file *f, const alb_st_item *item, uint8_t *out) {
+  const alb_tensor *t = tensor_of(f, item);
+  const size_t groups = (size_t)alb_blob_bytes(f->spec.tensors, t->scale_blob) / 2;
+  uint8_t *scales = malloc(groups * (2 + ALB_INT4_GROUP_BYTES) + 1), *elements = scales + 2 * groups;
+  if (!scales) return alb_fail_memory(diag, groups * (2 + ALB_INT4_GROUP_BYTES), "a tensor");
+  alb_status status = alb_blob_materialize(diag, f->spec.tensors, t->scale_blob, scales);
+  if (status == ALB_OK) status = alb_blob_materialize(diag, f->spec.tensors, t->blob, elements);
+  for (size_t g = 0; status == ALB_OK && g < groups; g++, out += 2 + ALB_INT4_GROUP_BYTES) {
+    memcpy(out, scales + 2 * g, 2);
+    memcpy(out + 2, elements + g * ALB_INT4_GROUP_BYTES, ALB_INT4_GROUP_BYTES);
+  }
+  free(scales);
+  return status;
+}
+
 static alb_status make_item(alb_diag *diag, const gguf_file *f, size_t i, uint8_t *out) {
   const alb_st_item *item = &f->layout.items[i];
   if (f->types[i] == ALB_GGUF_Q8_0) return make_q8(diag, f, item, out);
+  if (f->types[i] == ALB_GGUF_Q4_0) return make_q4(diag, f, item, out);
   if (f->types[i] == ALB_GGUF_F32 && item->tensor != ALB_ST_NO_TENSOR)
     return make_f32(diag, f, item, (float *)(void *)out);
   return alb_st_make(diag, f->spec.tensors, item, out);

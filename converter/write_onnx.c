@@ -12,11 +12,36 @@ static uint64_t count_parameters(const alb_export *model) {
   return count;
 }
 
+/* int4 matrices become f32, which is exact. */
+static alb_status widen(alb_diag *diag, const alb_write_job *job, alb_written *out) {
+  alb_tensors *tensors = job->package->graph->tensors;
+  bool found = false;
+  for (size_t t = 0; t < tensors->tensors.count; t++) {
+    alb_tensor *tensor = &tensors->tensors.items[t];
+    if (tensor->dtype != ALB_I4) continue;
+    const uint32_t inputs[] = {tensor->blob, tensor->scale_blob};
+    const alb_blob recipe = {.kind = ALB_BLOB_WIDE,
+                             .dtype = ALB_F32,
+                             .elements = tensor->dims[0] * tensor->dims[1],
+                             .rows = tensor->dims[0],
+                             .columns = tensor->dims[1],
+                             .inputs = inputs,
+                             .input_count = 2};
+    ALB_TRY(alb_tensors_recipe(diag, tensors, &recipe, &tensor->blob));
+    tensor->scale_blob = ALB_NO_BLOB;
+    tensor->dtype = ALB_F32;
+    found = true;
+  }
+  if (!found) return ALB_OK;
+  return alb_write_note(diag, out, "int4 matrices are multiplied out to f32; tables stay int8");
+}
+
 static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_export *model, alb_written *out) {
   alb_export_size size;
   if (job->options->onnx.integer && job->dtype != ALB_I8) {
     return alb_fail(diag, ALB_USAGE, "--onnx-int8 integer needs --dtype int8");
   }
+  ALB_TRY(widen(diag, job, out));
   ALB_TRY(alb_export_build(diag, job->arena, job->package, &job->options->onnx, model));
   ALB_TRY(alb_export_measure(model, job->path, &size));
   out->size = size.file + size.data;

@@ -277,6 +277,31 @@ static alb_status make_int8(const maker *m, const alb_blob *blob, void *out) {
   return status;
 }
 
+static alb_status make_wide(const maker *m, const alb_blob *blob, void *out) {
+  const size_t groups = (size_t)alb_int4_groups(blob->columns), columns = (size_t)blob->columns;
+  float *scales = malloc((size_t)blob->rows * groups * sizeof *scales + 1);
+  const maker inner = {m->diag, m->table, m->depth + 1};
+  const alb_blob cast = {.kind = ALB_BLOB_CAST,
+                         .dtype = ALB_F32,
+                         .elements = blob->rows * groups,
+                         .inputs = blob->inputs + 1,
+                         .input_count = 1};
+  const void *bytes;
+  void *owned;
+  if (!scales) return alb_fail_memory(m->diag, (size_t)blob->rows * groups * sizeof *scales, "scales");
+  alb_status status = make_cast(&inner, &cast, scales);
+  if (status == ALB_OK) {
+    status = borrow(m, blob->inputs[0], &bytes, &owned);
+    for (size_t r = 0; status == ALB_OK && r < blob->rows; r++) {
+      alb_int4_widen((const uint8_t *)bytes + r * groups * ALB_INT4_GROUP_BYTES, scales + r * groups, columns,
+                     (float *)out + r * columns);
+    }
+    give_back(m, blob->inputs[0], owned);
+  }
+  free(scales);
+  return status;
+}
+
 static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
   return blob->dtype == ALB_I4 || blob->dtype == ALB_F16 ? make_int4(m, blob, out) : make_int8(m, blob, out);
 }
@@ -285,7 +310,8 @@ static alb_status make(const maker *m, uint32_t id, void *out) {
   static alb_status (*const makers[ALB_BLOB_KIND_COUNT])(const maker *, const alb_blob *, void *) = {
       [ALB_BLOB_BYTES] = make_bytes, [ALB_BLOB_CAST] = make_cast,           [ALB_BLOB_CONCAT] = make_concat,
       [ALB_BLOB_MEAN] = make_mean,   [ALB_BLOB_TRANSPOSE] = make_transpose, [ALB_BLOB_QUANT] = make_quant,
-      [ALB_BLOB_SCALE] = make_quant, [ALB_BLOB_COPY] = make_copy,           [ALB_BLOB_PART] = make_part,
+      [ALB_BLOB_WIDE] = make_wide,   [ALB_BLOB_SCALE] = make_quant,         [ALB_BLOB_COPY] = make_copy,
+      [ALB_BLOB_PART] = make_part,
   };
   if (m->depth > MAX_DEPTH) return alb_fail(m->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
   return makers[blob_at(m, id)->kind](m, blob_at(m, id), out);

@@ -80,6 +80,13 @@ uint16_t alb_int4_quantize(const float x[ALB_INT4_GROUP], uint8_t out[ALB_INT4_G
   return alb_f32_to_f16(scale);
 }
 
+void alb_int4_widen(const uint8_t *row, const float *scales, size_t columns, float *out) {
+  for (size_t i = 0; i < columns; i++) {
+    const size_t g = i / ALB_INT4_GROUP;
+    out[i] = (float)alb_int4_at(row + g * ALB_INT4_GROUP_BYTES, i % ALB_INT4_GROUP) * scales[g];
+  }
+}
+
 typedef struct job {
   const alb_blob *blob;
   alb_dtype from;
@@ -121,5 +128,6 @@ alb_status alb_blob_make_int4(alb_diag *diag, const alb_blob *blob, alb_dtype fr
   if (!alb_dtype_is_float(from)) return alb_fail(diag, ALB_INTERNAL, "quantising a type that is not float");
   alb_parallel((size_t)blob->rows, WORTH_A_THREAD / (groups + 1) + 1, make_rows, &j);
   if (!j.failed) return ALB_OK;
-  return alb_fail(diag, ALB_UNSUPPORTED, "a weight is too large for int4: its scale would be above 65504, f16's largest");
+  return alb_fail(diag, ALB_UNSUPPORTED,
+                  "a weight is too large for int4: its scale would be above 65504, f16's largest");
 }

@@ -14,8 +14,8 @@ typedef struct slicer {
 /* A part of a source blob, found again when it is there already, so that sharing stays. */
 static alb_status slice_bytes(const slicer *s, const alb_blob *blob, uint64_t width, uint32_t *out) {
   const bool int4 = blob->dtype == ALB_I4;
-  const size_t row = int4 ? (size_t)alb_int4_groups(width) * ALB_INT4_GROUP_BYTES
-                          : (size_t)width * alb_dtype_bytes(blob->dtype);
+  const size_t row =
+      int4 ? (size_t)alb_int4_groups(width) * ALB_INT4_GROUP_BYTES : (size_t)width * alb_dtype_bytes(blob->dtype);
   alb_blob part = {.kind = ALB_BLOB_BYTES, .dtype = blob->dtype, .elements = s->rows * width};
   part.bytes = (alb_span){blob->bytes.p + s->first * row, (size_t)s->rows * row};
   for (*out = 0; *out < s->table->blobs.count; (*out)++) {

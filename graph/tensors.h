@@ -30,8 +30,8 @@ typedef enum alb_blob_kind {
 typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
-  uint64_t elements; /* of int4 without those that fill the rows' last groups */
-  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE: the shape of inputs[0]; COPY: rows = number of the copy;
+  uint64_t elements;      /* of int4 without those that fill the rows' last groups */
+  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE, WIDE: the shape of inputs[0]; COPY: rows = number of the copy;
                              PART: rows = the first element */
   alb_span bytes;         /* kind BYTES */
   const uint32_t *inputs; /* other kinds; in the table's arena */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/int4.h"
+#include "graph/blob_int4.h"
 
 static alb_status make(alb_diag *diag, const alb_tensors *tensors, uint32_t blob, void **out) {
   const uint64_t bytes = alb_blob_bytes(tensors, blob);
@@ -45,12 +45,8 @@ alb_status alb_weight_open(alb_diag *diag, const alb_tensors *tensors, uint32_t 
 
 static const float *int4_row(alb_weight *weight, size_t r) {
   const size_t groups = (size_t)alb_int4_groups(weight->width);
-  const uint8_t *p = weight->bytes + r * groups * ALB_INT4_GROUP_BYTES;
-  for (size_t i = 0; i < weight->width; i++) {
-    const size_t g = i / ALB_INT4_GROUP;
-    const int q = alb_int4_at(p + g * ALB_INT4_GROUP_BYTES, i % ALB_INT4_GROUP);
-    weight->row[i] = (float)q * weight->scales[r * groups + g];
-  }
+  alb_int4_widen(weight->bytes + r * groups * ALB_INT4_GROUP_BYTES, weight->scales + r * groups, weight->width,
+                 weight->row);
   return weight->row;
 }
 

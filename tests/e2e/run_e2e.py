@@ -346,8 +346,8 @@ def test_sizes(case):
     predicted = json.loads(run([case.build / "albert-convert", "inspect", case.source, "--json"]))["sizes"]
     small = sum(file.stat().st_size for file in case.source.glob("*.safetensors")) < 5_000_000
     for mode, sizes in predicted.items():
-        dtypes = ["f32", "int8"] + ["f16", "bf16"] * (mode == "exact")
-        dtypes = dtypes if small else ["int8"] + ["f32"] * (mode in ("exact", "all"))
+        dtypes = ["f32", "int8"] + ["f16", "bf16", "int4"] * (mode == "exact")
+        dtypes = dtypes if small else ["int8", "int4"] + ["f32"] * (mode in ("exact", "all"))
         for dtype in dtypes:
             out = case.work / "size.alb"
             run([case.build / "albert-convert", case.source, "-o", out, "-q", "-f", "--share", mode, "--dtype", dtype])
@@ -372,6 +372,7 @@ def test_modes(case):
 def test_second_reader(case):
     """Files of every kind are sound to the reader that was written from docs/format.md alone (small files: it is slow)."""
     kinds = {"f32": [], "f16": ["--dtype", "f16"], "bf16": ["--dtype", "bf16"], "int8": ["--dtype", "int8"],
+             "int4": ["--dtype", "int4"], "int4-compressed": ["--dtype", "int4", "--compress"],
              "none": ["--share", "none"], "all": ["--share", "all"], "attention": ["--share", "attention"],
              "ffn": ["--share", "ffn"], "norms": ["--share", "all", "--share-norms"], "compressed": ["--compress"]}
     if sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 200_000:

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/dtype.h"
+#include "base/half.h"
+#include "base/int4.h"
 #include "tests/support/tiny_model.h"
 
 /* One tensor of 1 MiB and some rows, f32 that compress well: more than a chunk and a plane block. */
@@ -24,12 +27,40 @@ static alb_status big_file(alb_diag *diag, const char *path, Alb__Manifest *m, b
   return status;
 }
 
+/* One int4 matrix with rows of two groups, the second one not full, and its scales. */
+static alb_status int4_file(alb_diag *diag, const char *path, Alb__Manifest *m, bool compress) {
+  enum { ROWS = 3, COLUMNS = 40, GROUPS = 2 };
+  uint8_t values[ROWS * GROUPS * ALB_INT4_GROUP_BYTES];
+  uint16_t scales[ROWS * GROUPS];
+  for (size_t i = 0; i < sizeof values; i++)
+    values[i] = (uint8_t)(i % 32 < 16 ? i * 29 : i % 32 < 24 ? 0x80 | i % 13 : 0x88);
+  for (size_t i = 0; i < ROWS * GROUPS; i++) scales[i] = alb_f32_to_f16(i % 2 ? -0.25f : 0.125f * (float)(i + 1));
+  m->n_tensors = 1;
+  m->tensors[0]->dtype = ALB_I4;
+  m->tensors[0]->dims[0] = ROWS;
+  m->tensors[0]->dims[1] = COLUMNS;
+  m->tensors[0]->scale_blob = 2;
+  m->n_sets = m->n_functions = m->n_golden = 0;
+  m->tokenizer = NULL;
+  alb_writer *writer;
+  const alb_span blobs[] = {{values, sizeof values}, {(const uint8_t *)scales, sizeof scales}};
+  ALB_TRY(alb_writer_open(diag, path, true, &writer));
+  alb_status status = ALB_OK;
+  for (uint32_t i = 0; status == ALB_OK && i < 2; i++) {
+    status = alb_writer_add_blob(diag, writer, blobs[i], i + 1, compress, NULL);
+  }
+  if (status == ALB_OK) status = alb_writer_set_manifest(diag, writer, m);
+  if (status == ALB_OK) status = alb_writer_commit(diag, writer, NULL);
+  alb_writer_close(writer);
+  return status;
+}
+
 int main(int argc, char **argv) {
   static const struct {
     const char *name;
     alb_status (*make)(alb_diag *, const char *, Alb__Manifest *, bool);
     bool compress;
-  } files[] = {{"big.alb", big_file, false}, {"big-compressed.alb", big_file, true}};
+  } files[] = {{"big.alb", big_file, false}, {"big-compressed.alb", big_file, true}, {"int4.alb", int4_file, false}};
   alb_arena arena = {0};
   alb_diag diag = {0};
   alb_status status = argc == 2 ? ALB_OK : ALB_USAGE;

@@ -140,7 +140,7 @@ def decode(name, data, minor):
             need(size <= len(data) - at, "manifest: field", field, "of", name, "ends after its message")
             raw, at = data[at:at + size], at + size
         if kind is None:
-            need(minor > 1 and field > max(schema), "manifest: unknown field", field, "of", name)
+            need(minor > 2 and field > max(schema), "manifest: unknown field", field, "of", name)
             continue
         many = isinstance(message[label], list)
         expected = 2 if many else 0 if kind in VARINTS else 5 if kind == "f32" else 2
@@ -283,8 +283,9 @@ class File:
 
 # ---- sections 7 and 8: what a manifest says ----
 
-WIDTHS = {1: 4, 2: 2, 3: 2, 4: 1, 5: 8, 6: 2, 7: 4, 8: 8, 9: 1, 10: 1}
-DTYPES = {1: "f32", 2: "f16", 3: "bf16", 4: "int8"}
+WIDTHS = {1: 4, 2: 2, 3: 2, 4: 1, 5: 8, 6: 2, 7: 4, 8: 8, 9: 1, 10: 1, 11: 1}
+DTYPES = {1: "f32", 2: "f16", 3: "bf16", 4: "int8", 11: "int4"}
+INT8, INT4, GROUP = 4, 11, 32
 ACTIVATIONS = ("none", "gelu", "gelu_tanh", "relu", "silu", "tanh", "sigmoid")
 POOLINGS = ("none", "mean", "cls", "max", "last")
 OPERATORS = {  # name, operand counts, attributes
@@ -342,32 +343,51 @@ class Rules:
 
     def check_tensors(self):
         names_ok([t.name for t in self.m.tensors], "tensor")
-        blobs, used, checked = self.file.blobs, set(), set()
+        blobs, used, checked, columns = self.file.blobs, set(), set(), {}
         for t in self.m.tensors:
             need(t.dtype in DTYPES, t.name, "dtype", t.dtype)
             need(len(t.dims) <= 8 and all(1 <= d <= 1 << 48 for d in t.dims), t.name, "dims", t.dims)
             need(t.blob < len(blobs), t.name, "blob", t.blob)
-            blob = blobs[t.blob]
-            need(blob.width == WIDTHS[t.dtype] and blob.size == math.prod(t.dims) * blob.width, t.name,
-                 "does not fit blob", t.blob)
+            need(t.dtype not in (INT8, INT4) or len(t.dims) == 2, t.name, "rank")
+            blob, groups = blobs[t.blob], -(-t.dims[-1] // GROUP) if t.dtype == INT4 else 0
+            size = t.dims[0] * groups * GROUP // 2 if groups else math.prod(t.dims) * WIDTHS[t.dtype]
+            need(blob.width == WIDTHS[t.dtype] and blob.size == size, t.name, "does not fit blob", t.blob)
             used.add(t.blob)
-            if t.dtype != 4:
-                need(t.scale_blob == 0, t.name, "scales without int8")
+            if t.dtype not in (INT8, INT4):
+                need(t.scale_blob == 0, t.name, "scales without int8 or int4")
                 continue
-            need(len(t.dims) == 2 and 1 <= t.scale_blob <= len(blobs), t.name, "rank or scales")
-            scales = blobs[t.scale_blob - 1]
-            need(scales.width == 4 and scales.size == 4 * t.dims[0], t.name, "number of scales")
+            need(1 <= t.scale_blob <= len(blobs), t.name, "scales")
             used.add(t.scale_blob - 1)
-            if t.scale_blob - 1 not in checked:
-                values = struct.unpack("<%df" % t.dims[0], scales["bytes"])
-                need(all(0 < s < math.inf for s in values), t.name, "scales")
-                checked.add(t.scale_blob - 1)
-            need(b"\x80" not in blob["bytes"], t.name, "element -128")
+            self.check_scales(t, blobs[t.scale_blob - 1], groups, checked)
+            if t.dtype == INT8:
+                need(b"\x80" not in blob["bytes"], t.name, "element -128")
+                continue
+            need(columns.setdefault(t.blob, t.dims[1]) == t.dims[1], t.name, "columns of an int4 blob")
+            self.check_filling(t, blob["bytes"], groups)
         need(len(used) == len(blobs), "a blob is no tensor's")
+
+    def check_scales(self, t, scales, groups, checked):
+        width, count = (2, t.dims[0] * groups) if groups else (4, t.dims[0])
+        need(scales.width == width and scales.size == width * count, t.name, "number of scales")
+        if (t.scale_blob, width) in checked:
+            return
+        checked.add((t.scale_blob, width))
+        values = struct.unpack("<%d%s" % (count, "e" if groups else "f"), scales["bytes"])
+        if groups:
+            need(all(s and math.isfinite(s) for s in values), t.name, "scales")
+        else:
+            need(all(0 < s < math.inf for s in values), t.name, "scales")
+
+    def check_filling(self, t, data, groups):
+        """What fills the last group of each row up is 0, stored as 8."""
+        for end in range(16 * groups, len(data) + 1, 16 * groups):
+            last = data[end - 16:end]
+            elements = [byte & 15 for byte in last] + [byte >> 4 for byte in last]
+            need(set(elements[t.dims[1] - GROUP * (groups - 1):]) <= {8}, t.name, "filling of a row")
 
     def check_function(self, ident, f):
         for t in f.inputs:
-            need(t.dtype in WIDTHS and len(t.dims) <= 8, f.name, "input type")
+            need(t.dtype in WIDTHS and t.dtype != INT4 and len(t.dims) <= 8, f.name, "input type")
             need(all(d in (-1, -2, -3) or 1 <= d <= 1 << 48 for d in t.dims), f.name, "input dims", t.dims)
         names_ok(f.parameters, "parameter")
         size = depth = 0

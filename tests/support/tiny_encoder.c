@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
+#include "base/int4.h"
 #include "format/writer.h"
 
 const enc_options enc_small = {.layers = 2,
@@ -96,6 +98,29 @@ static void quantize(enc *e, const float *x, enc_tensor *t, Alb__Tensor *out) {
   out->scale_blob = add_blob(e, scales, t->rows * sizeof *scales, 4) + 1;
 }
 
+/* Rows in groups of 32 with scales of either sign, made the plain way. */
+static void quantize_int4(enc *e, const float *x, enc_tensor *t, Alb__Tensor *out) {
+  const size_t groups = (size_t)alb_int4_groups(t->columns), count = t->rows * groups;
+  uint8_t *q = alb_arena_alloc(&e->arena, count * ALB_INT4_GROUP_BYTES);
+  uint16_t *scales = ALB_NEW_ARRAY(&e->arena, uint16_t, count);
+  memset(q, ALB_INT4_ZERO << 4 | ALB_INT4_ZERO, count * ALB_INT4_GROUP_BYTES);
+  for (size_t g = 0; g < count; g++) {
+    const size_t row = g / groups * t->columns, first = g % groups * ALB_INT4_GROUP, end = first + ALB_INT4_GROUP;
+    float most = 1e-6f;
+    for (size_t c = first; c < end && c < t->columns; c++) most = fmaxf(most, fabsf(x[row + c]));
+    scales[g] = alb_f32_to_f16(g % 2 ? -most / 7 : most / 7);
+    for (size_t c = first; c < end && c < t->columns; c++) {
+      const float scale = alb_f16_to_f32(scales[g]);
+      const long n = lrintf(fmaxf(-8, fminf(7, x[row + c] / scale)));
+      uint8_t *byte = q + g * ALB_INT4_GROUP_BYTES + c % 16;
+      *byte = (uint8_t)(c % 32 < 16 ? (*byte & 0xf0) | (n + ALB_INT4_ZERO) : (*byte & 0x0f) | (n + ALB_INT4_ZERO) << 4);
+      t->values[row + c] = (double)n * (double)scale;
+    }
+  }
+  out->blob = add_blob(e, q, count * ALB_INT4_GROUP_BYTES, 1);
+  out->scale_blob = add_blob(e, scales, count * sizeof *scales, 2) + 1;
+}
+
 static void store(enc *e, const float *x, size_t n, enc_tensor *t, Alb__Tensor *out) {
   const alb_dtype type = (alb_dtype)out->dtype;
   void *bytes = alb_arena_alloc(&e->arena, n * alb_dtype_bytes(type));
@@ -107,7 +132,7 @@ static void store(enc *e, const float *x, size_t n, enc_tensor *t, Alb__Tensor *
 }
 
 /* Values are center + spread * uniform; rows 0 makes a vector, which stays f32. */
-static uint32_t add_tensor(enc *e, size_t rows, size_t columns, float center, float spread) {
+static uint32_t add_typed(enc *e, alb_dtype dtype, size_t rows, size_t columns, float center, float spread) {
   const size_t n = (rows ? rows : 1) * columns, id = e->tensors.count;
   enc_tensor t = {rows, columns, ALB_NEW_ARRAY(&e->arena, double, n)};
   float *x = ALB_NEW_ARRAY(&e->arena, float, n);
@@ -115,18 +140,30 @@ static uint32_t add_tensor(enc *e, size_t rows, size_t columns, float center, fl
   Alb__Tensor *out = ALB_NEW(&e->arena, Alb__Tensor);
   alb__tensor__init(out);
   out->name = alb_arena_printf(&e->arena, "tensor.%zu", id);
-  out->dtype = rows ? e->options.dtype : ALB_F32;
+  out->dtype = rows ? dtype : ALB_F32;
   out->n_dims = rows ? 2 : 1;
   out->dims = ALB_NEW_ARRAY(&e->arena, uint64_t, 2);
   out->dims[0] = rows ? rows : columns;
   out->dims[1] = columns;
   if (out->dtype == ALB_I8)
     quantize(e, x, &t, out);
+  else if (out->dtype == ALB_I4)
+    quantize_int4(e, x, &t, out);
   else
     store(e, x, n, &t, out);
   e->manifest->tensors[e->manifest->n_tensors++] = out;
   (void)alb_vec_push(&e->tensors, t);
   return (uint32_t)id;
+}
+
+static uint32_t add_tensor(enc *e, size_t rows, size_t columns, float center, float spread) {
+  return add_typed(e, e->options.dtype, rows, columns, center, spread);
+}
+
+/* Tables of an int4 model are int8. */
+static void add_table(enc *e, size_t rows) {
+  const alb_dtype dtype = e->options.dtype == ALB_I4 ? ALB_I8 : e->options.dtype;
+  (void)add_typed(e, dtype, rows, e->options.embedding, 0, 1);
 }
 
 static void add_linear(enc *e, size_t rows, size_t columns) {
@@ -141,9 +178,9 @@ static void add_norm(enc *e, size_t columns) {
 
 static void add_global_tensors(enc *e) {
   const enc_options *o = &e->options;
-  (void)add_tensor(e, o->vocab, o->embedding, 0, 1);
-  (void)add_tensor(e, o->types, o->embedding, 0, 1);
-  (void)add_tensor(e, o->positions, o->embedding, 0, 1);
+  add_table(e, o->vocab);
+  add_table(e, o->types);
+  add_table(e, o->positions);
   add_norm(e, o->embedding);
   add_linear(e, o->hidden, o->embedding);
   add_linear(e, o->embedding, o->hidden); /* of the mlm head, whose decoder is the word table */

@@ -109,12 +109,60 @@ static void packed_s8_layout(void **state) {
   free(packed);
 }
 
+/* Number k of column n of a packed int4 matrix. */
+static int packed_s4_at(const uint8_t *packed, size_t panel_bytes, size_t n, size_t k) {
+  const uint8_t *group = packed + n / 16 * panel_bytes + k / 32 * (16 * 20);
+  const uint8_t byte = group[k % 32 / 8 * 64 + n % 16 * 4 + k % 4];
+  return ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+}
+
+static void check_packed_s4(const uint8_t *packed, size_t n, size_t columns, const uint8_t *w, const uint16_t *scales) {
+  enum { K = 70, GROUPS = 3, PANEL = 4 * 16 * 20 };
+  for (size_t g = 0; g < 4; g++) {
+    const uint8_t *behind = packed + n / 16 * PANEL + g * 16 * 20 + 16 * 16 + n % 16 * 2;
+    int16_t sum, all = 0;
+    uint16_t scale;
+    for (size_t k = g * 32; k < g * 32 + 32; k++) {
+      const uint8_t *row = w + n * GROUPS * 16;
+      const int want = n < columns && k < K ? alb_int4_at(row + g * 16, k % 32) : 0;
+      assert_int_equal(packed_s4_at(packed, PANEL, n, k), want);
+      all = (int16_t)(all + want);
+    }
+    memcpy(&scale, behind, 2);
+    memcpy(&sum, behind + 32, 2);
+    assert_int_equal(scale, n < columns && g < GROUPS ? scales[n * GROUPS + g] : 0);
+    assert_int_equal(sum, all);
+  }
+}
+
+static void packed_s4_layout(void **state) {
+  (void)state;
+  enum { N = 17, K = 70, GROUPS = 3 };
+  uint8_t w[N * GROUPS * 16];
+  uint16_t scales[N * GROUPS];
+  size_t bytes;
+  for (size_t i = 0; i < sizeof w; i++) w[i] = (uint8_t)(i * 37);
+  for (size_t i = 0; i < N * GROUPS; i++) scales[i] = (uint16_t)(1000 + i);
+  assert_true(alb_packed_s4_bytes(N, K, &bytes));
+  assert_int_equal(alb_s4_panel_bytes(K), 4 * 16 * 20);
+  assert_int_equal(bytes, 2 * 4 * 16 * 20);
+  uint8_t *packed = malloc(bytes);
+  assert_non_null(packed);
+  memset(packed, 0xff, bytes);
+  alb_pack_s4(w, (const uint8_t *)scales, 0, 1, N, K, packed);
+  alb_pack_s4(w + GROUPS * 16, (const uint8_t *)(scales + GROUPS), 1, N - 1, N, K, packed);
+  for (size_t n = 0; n < 32; n++) check_packed_s4(packed, n, N, w, scales);
+  free(packed);
+}
+
 static void sizes_overflow(void **state) {
   (void)state;
   size_t bytes;
   assert_false(alb_packed_f32_bytes(SIZE_MAX, 1, &bytes));
   assert_false(alb_packed_f32_bytes(SIZE_MAX / 8, 8, &bytes));
   assert_false(alb_packed_s8_bytes(16, SIZE_MAX - 3, &bytes));
+  assert_false(alb_packed_s4_bytes(16, SIZE_MAX - 3, &bytes));
+  assert_false(alb_packed_s4_bytes(SIZE_MAX / 2, SIZE_MAX / 2, &bytes));
   assert_false(alb_attention_scratch(SIZE_MAX / 64, 64, &bytes));
   assert_true(alb_attention_scratch(100, 30, &bytes));
   assert_int_equal(bytes % ALB_KERNEL_ALIGN, 0);
@@ -165,9 +213,11 @@ static void pool_and_normalize(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(select_by_name), cmocka_unit_test(every_slot_is_filled), cmocka_unit_test(names_that_cannot_be),
-      cmocka_unit_test(cpu_names),      cmocka_unit_test(packed_f32_layout),    cmocka_unit_test(packed_s8_layout),
-      cmocka_unit_test(sizes_overflow), cmocka_unit_test(gather_every_type),    cmocka_unit_test(pool_and_normalize),
+      cmocka_unit_test(select_by_name),       cmocka_unit_test(every_slot_is_filled),
+      cmocka_unit_test(names_that_cannot_be), cmocka_unit_test(cpu_names),
+      cmocka_unit_test(packed_f32_layout),    cmocka_unit_test(packed_s8_layout),
+      cmocka_unit_test(packed_s4_layout),     cmocka_unit_test(sizes_overflow),
+      cmocka_unit_test(gather_every_type),    cmocka_unit_test(pool_and_normalize),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,12 @@ static const char text[] =
     "blob 0 f32 24\nblob 1 f32 24\nblob 2 f32 48 = concat 0 1\nblob 3 f32 24 = transpose 0 as 4x6\n"
     "blob 4 f32 48 = concat 3 1\nblob 5 int8 48 = quant 2 as 8x6\nblob 6 f32 8 = scale 2 as 8x6\n"
     "blob 7 f16 48 = cast 2\nblob 8 f32 24 = mean 0 1\nblob 9 f32 24 = copy 0 as 1x0\n"
+    "blob 10 int4 48 = quant 2 as 8x6\nblob 11 f16 8 = scale 2 as 8x6\n"
     "tensor 0 \"source\" f32[4,6] blob 0\ntensor 1 \"stack\" f32[8,6] blob 2\ntensor 2 \"turned\" f32[6,4] blob 3\n"
     "tensor 3 \"mixed\" f32[8,6] blob 4\ntensor 4 \"quant\" int8[8,6] blob 5 scale 6\ntensor 5 \"half\" f16[8,6] blob "
     "7\n"
     "tensor 6 \"mean\" f32[4,6] blob 8\ntensor 7 \"copy\" f32[4,6] blob 9\ntensor 8 \"vector\" f32[24] blob 0\n"
+    "tensor 9 \"int4\" int4[8,6] blob 10 scale 11\n"
     "function encoder f32[tokens,6] {\n  %1 = normalize %0\n  return %1\n}\n";
 
 typedef struct bytes {
@@ -49,7 +51,8 @@ static void test_bytes(void **state) {
         assert_memory_equal(got.p, all.p + first * row, got.n);
         if (part.scale_blob == ALB_NO_BLOB) continue;
         const bytes scales = bytes_of(&diag, &t.tensors, whole.scale_blob);
-        assert_memory_equal(bytes_of(&diag, &t.tensors, part.scale_blob).p, scales.p + 4 * first, 4 * rows);
+        const size_t scale = scales.n / whole.dims[0];
+        assert_memory_equal(bytes_of(&diag, &t.tensors, part.scale_blob).p, scales.p + scale * first, scale * rows);
       }
     }
   }
@@ -63,6 +66,12 @@ static uint32_t slice_blob(graph_text *t, uint32_t tensor, uint64_t first, uint6
   return t->tensors.tensors.items[id].blob;
 }
 
+/* Making a slice may move the table of blobs. */
+static alb_blob slice_of(graph_text *t, uint32_t tensor, uint64_t first, uint64_t rows) {
+  const uint32_t id = slice_blob(t, tensor, first, rows);
+  return t->tensors.blobs.items[id];
+}
+
 /* What was stacked comes out as it went in. */
 static void test_blobs(void **state) {
   (void)state;
@@ -72,12 +81,14 @@ static void test_blobs(void **state) {
   assert_int_equal(slice_blob(&t, 1, 4, 4), 1);
   assert_int_equal(slice_blob(&t, 3, 0, 4), 3);
   assert_int_equal(slice_blob(&t, 1, 0, 8), 2);
-  const alb_blob *quant = &t.tensors.blobs.items[slice_blob(&t, 4, 4, 4)];
-  assert_int_equal(quant->kind, ALB_BLOB_QUANT);
-  assert_int_equal(quant->inputs[0], 1);
-  assert_int_equal(t.tensors.blobs.items[slice_blob(&t, 1, 3, 2)].kind, ALB_BLOB_PART); /* across the joint */
-  assert_int_equal(t.tensors.blobs.items[slice_blob(&t, 2, 1, 2)].kind, ALB_BLOB_PART); /* rows of a transpose */
-  assert_int_equal(t.tensors.blobs.items[slice_blob(&t, 1, 1, 2)].kind, ALB_BLOB_BYTES);
+  for (uint32_t quantised = 4; quantised <= 9; quantised += 5) {
+    const alb_blob quant = slice_of(&t, quantised, 4, 4);
+    assert_int_equal(quant.kind, ALB_BLOB_QUANT);
+    assert_int_equal(quant.inputs[0], 1);
+  }
+  assert_int_equal(slice_of(&t, 1, 3, 2).kind, ALB_BLOB_PART); /* across the joint */
+  assert_int_equal(slice_of(&t, 2, 1, 2).kind, ALB_BLOB_PART); /* rows of a transpose */
+  assert_int_equal(slice_of(&t, 1, 1, 2).kind, ALB_BLOB_BYTES);
   graph_text_close(&t);
 }
 

@@ -102,12 +102,15 @@ static void test_numbers(void **state) {
   for (int i = 0; i < 4; i++) {
     const enc_options f32 = with(ALB_F32, i & 1, i & 2), f16 = with(ALB_F16, i & 1, i & 2);
     const enc_options bf16 = with(ALB_BF16, i & 1, i & 2), int8 = with(ALB_I8, i & 1, i & 2);
+    const enc_options int4 = with(ALB_I4, i & 1, i & 2);
     check_numbers(&f32, "ref", 2e-6);
     check_numbers(&f32, NULL, 2e-6);
     check_numbers(&f16, NULL, 2e-6);
     check_numbers(&bf16, NULL, 2e-6);
     check_numbers(&int8, "ref", 0.05);
     check_numbers(&int8, NULL, 0.05);
+    check_numbers(&int4, "ref", 0.05);
+    check_numbers(&int4, NULL, 0.05);
   }
 }
 
@@ -206,6 +209,10 @@ static void test_invariance(void **state) {
   check_invariance(&f32, "ref");
   check_invariance(&f32, NULL);
   check_invariance(&int8, NULL);
+  enc_options int4 = with(ALB_I4, true, true);
+  int4.hidden = 90, int4.heads = 3, int4.intermediate = 150; /* rows of more than one group, the last not full */
+  check_invariance(&int4, "ref");
+  check_invariance(&int4, NULL);
 }
 
 int main(void) {
