@@ -69,6 +69,16 @@ double alb_comparison_median_cosine(alb_comparison *c) {
   return cosine_at(c, c->cosines.count / 2);
 }
 
+double alb_comparison_low_cosine(alb_comparison *c) {
+  return cosine_at(c, c->cosines.count / 20);
+}
+
+double alb_comparison_mean_cosine(const alb_comparison *c) {
+  double sum = 0;
+  for (size_t i = 0; i < c->cosines.count; i++) sum += c->cosines.items[i];
+  return c->cosines.count ? sum / (double)c->cosines.count : 1;
+}
+
 void alb_comparison_free(alb_comparison *c) {
   alb_vec_free(&c->cosines);
 }

@@ -21,8 +21,10 @@ bool alb_comparison_add(alb_comparison *c, const float *reference, const float *
 double alb_comparison_mean_abs(const alb_comparison *c);
 /* Largest difference as part of the largest magnitude. */
 double alb_comparison_relative(const alb_comparison *c);
-/* Both sort the cosines. */
+double alb_comparison_mean_cosine(const alb_comparison *c);
+/* These sort the cosines. Low: one in twenty is below. */
 double alb_comparison_min_cosine(alb_comparison *c);
+double alb_comparison_low_cosine(alb_comparison *c);
 double alb_comparison_median_cosine(alb_comparison *c);
 void alb_comparison_free(alb_comparison *c);
 

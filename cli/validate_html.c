@@ -31,9 +31,12 @@ static void escape(const char *text, FILE *out) {
 static void write_row(alb_check *check, FILE *out) {
   alb_comparison *c = &check->comparison;
   const double median = alb_comparison_median_cosine(c);
-  fprintf(out, "<tr%s><td>%s</td><td>%.3g</td><td>%.3g</td><td>%.3g</td><td>%.9f</td><td>%.9f</td>",
-          check->is_output ? " class=\"output\"" : "", check->name, c->max_abs, alb_comparison_relative(c),
-          alb_comparison_mean_abs(c), alb_comparison_min_cosine(c), median);
+  fprintf(
+      out,
+      "<tr%s><td>%s</td><td>%.3g</td><td>%.3g</td><td>%.3g</td><td>%.9f</td><td>%.9f</td><td>%.9f</td><td>%.9f</td>",
+      check->is_output ? " class=\"output\"" : "", check->name, c->max_abs, alb_comparison_relative(c),
+      alb_comparison_mean_abs(c), alb_comparison_min_cosine(c), alb_comparison_low_cosine(c), median,
+      alb_comparison_mean_cosine(c));
   fprintf(out, "<td><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span></td></tr>\n",
           median > 0 ? 100 * median : 0);
 }
@@ -56,7 +59,7 @@ static void write_page(alb_report *report, FILE *out) {
   write_head(report, alb_report_worst(report) <= report->tolerance, out);
   fputs(
       "<table><tr><th>output</th><th>max abs</th><th>relative</th><th>mean abs</th><th>cosine min</th>"
-      "<th>cosine median</th><th></th></tr>\n",
+      "<th>cosine p5</th><th>cosine median</th><th>cosine mean</th><th></th></tr>\n",
       out);
   for (size_t i = 0; i < report->checks.count; i++) write_row(&report->checks.items[i], out);
   fputs("</table>\n</body></html>\n", out);

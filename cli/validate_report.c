@@ -49,13 +49,14 @@ void alb_report_print(alb_report *report, FILE *out) {
   fprintf(out, "%s (%s, --share %s) against %s\n", report->model_path, report->dtype, report->share,
           report->source_path ? report->source_path : report->against);
   fprintf(out, "  inputs: %zu sequences, %zu tokens (%s)\n\n", report->sequences, report->tokens, report->inputs);
-  fprintf(out, "  %-10s %11s %11s %11s %13s %13s  %s\n", "output", "max abs", "relative", "mean abs", "cosine min",
-          "cosine median", "same argmax");
+  fprintf(out, "  %-10s %11s %11s %11s %13s %13s %13s %13s  %s\n", "output", "max abs", "relative", "mean abs",
+          "cosine min", "cosine p5", "cosine median", "cosine mean", "same argmax");
   for (size_t i = 0; i < report->checks.count; i++) {
     alb_check *check = &report->checks.items[i];
     alb_comparison *c = &check->comparison;
-    fprintf(out, "  %-10s %11.3g %11.3g %11.3g %13.9f %13.9f", check->name, c->max_abs, alb_comparison_relative(c),
-            alb_comparison_mean_abs(c), alb_comparison_min_cosine(c), alb_comparison_median_cosine(c));
+    fprintf(out, "  %-10s %11.3g %11.3g %11.3g %13.9f %13.9f %13.9f %13.9f", check->name, c->max_abs,
+            alb_comparison_relative(c), alb_comparison_mean_abs(c), alb_comparison_min_cosine(c),
+            alb_comparison_low_cosine(c), alb_comparison_median_cosine(c), alb_comparison_mean_cosine(c));
     if (has_argmax(check->name)) fprintf(out, "  %zu of %zu", c->agree, c->rows);
     fputc('\n', out);
   }
@@ -72,7 +73,9 @@ static void json_check(alb_json *json, alb_check *check) {
                  {"relative", alb_comparison_relative(c)},
                  {"mean_abs_diff", alb_comparison_mean_abs(c)},
                  {"cosine_min", alb_comparison_min_cosine(c)},
-                 {"cosine_median", alb_comparison_median_cosine(c)}};
+                 {"cosine_p5", alb_comparison_low_cosine(c)},
+                 {"cosine_median", alb_comparison_median_cosine(c)},
+                 {"cosine_mean", alb_comparison_mean_cosine(c)}};
   alb_json_open(json, '{');
   alb_json_key(json, "name");
   alb_json_text(json, alb_str_of(check->name));

@@ -17,6 +17,7 @@ static void test_distance(void **state) {
   assert_true(alb_comparison_relative(&c) == 0.25);
   assert_true(alb_comparison_min_cosine(&c) == 0);
   assert_true(alb_comparison_median_cosine(&c) == 1);
+  assert_true(alb_comparison_low_cosine(&c) == 0 && alb_comparison_mean_cosine(&c) == 0.5);
   alb_comparison_free(&c);
 }
 
@@ -31,6 +32,19 @@ static void test_nothing(void **state) {
   assert_true(alb_comparison_add(&c, zeros, ones, 1, 3));
   assert_true(alb_comparison_min_cosine(&c) == 0);
   assert_true(alb_comparison_relative(&c) == 1); /* no magnitude: the difference itself */
+  alb_comparison_free(&c);
+}
+
+/* Of 40 rows, the third worst: one in twenty is below. */
+static void test_low(void **state) {
+  (void)state;
+  alb_comparison c = {0};
+  for (int i = 0; i < 40; i++) {
+    const float a[] = {1, 0}, b[] = {1, i < 5 ? (float)(5 - i) : 0};
+    assert_true(alb_comparison_add(&c, a, b, 1, 2));
+  }
+  assert_true(fabs(alb_comparison_low_cosine(&c) - 1 / sqrt(1 + 9)) < 1e-6);
+  assert_true(alb_comparison_mean_cosine(&c) < 1 && alb_comparison_mean_cosine(&c) > 0.9);
   alb_comparison_free(&c);
 }
 
@@ -58,6 +72,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_distance),
       cmocka_unit_test(test_nothing),
+      cmocka_unit_test(test_low),
       cmocka_unit_test(test_not_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
