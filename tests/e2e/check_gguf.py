@@ -20,7 +20,7 @@ import gguf
 import xllamacpp
 
 HERE = pathlib.Path(__file__).resolve().parent
-BOUNDS = {"f32": 0.99999, "f16": 0.99999, "bf16": 0.9999, "int8": 0.999}
+BOUNDS = {"f32": 0.99999, "f16": 0.99999, "bf16": 0.9999, "int8": 0.999, "int4": 0.93}
 HANGUL = range(0xAC00, 0xD7A4)
 
 

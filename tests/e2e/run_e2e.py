@@ -224,15 +224,27 @@ def test_embed_text(case):
         yield f"{label}: {said}, expected {right}", int(said != right), 0, False
 
 
-def test_embed_int8(case):
-    """The median cosine between int8 and f32 embeddings of real text (real models only: random weights are not text)."""
+def text_cosines(case, dtype):
+    """Cosines between the type's and f32 embeddings of real text, sorted (real models only: random weights are not text)."""
     checks = [c for c in case.of_kind("embed") if "text" in case.inputs[c["input"]]]
     if not checks:
-        return
+        return []
     texts = text_lines(case.inputs[c["input"]]["text"] for c in checks)
-    replies = json_lines(case.albert_run("embed", case.convert("int8", None, "--dtype", "int8"), text=texts), len(checks))
-    cosines = sorted(cosine(r["embedding"], case.expected(c)) for c, r in zip(checks, replies))
-    yield "median cosine", cosines[len(cosines) // 2], 0.999, True
+    replies = json_lines(case.albert_run("embed", case.convert(dtype, None, "--dtype", dtype), text=texts), len(checks))
+    return sorted(cosine(r["embedding"], case.expected(c)) for c, r in zip(checks, replies))
+
+
+def test_embed_int8(case):
+    cosines = text_cosines(case, "int8")
+    if cosines:
+        yield "median cosine", cosines[len(cosines) // 2], 0.999, True
+
+
+def test_embed_int4(case):
+    cosines = text_cosines(case, "int4")
+    if cosines:
+        yield "median cosine", cosines[len(cosines) // 2], 0.96, True
+        yield "least cosine", cosines[0], 0.9, True
 
 
 def test_tokenize(case):
@@ -458,8 +470,30 @@ def test_gguf(case):
     yield "GGUF of GGUF differs", int(again.read_bytes() != gguf.read_bytes()), 0, False
 
 
+def test_int4(case):
+    """An int4 file is near its source; a folder and a GGUF file made from it have its matrices to the bit."""
+    if case.quick and sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 5_000_000:
+        return
+    convert, alb = case.build / "albert-convert", case.convert("int4", None, "--dtype", "int4")
+    gguf, folders = case.work / f"{case.name}-int4.gguf", [case.work / f"{case.name}-int4-{n}" for n in ("file", "gguf")]
+    report = json.loads(run([convert, "validate", "--json", "--atol", "1000", case.source, alb]))
+    hidden = next(c for c in report["outputs"] if c["name"] == "hidden")
+    yield "hidden states, mean cosine", hidden["cosine_mean"], 0.8, True  # small random weights; trained ones: embed_int4
+    run([convert, "-q", alb, "-o", f"{folders[0]}/"])
+    written = safetensors(folders[0])
+    yield "types", int({t for t, _, _ in written.values()} != {"F32"}), 0, False
+    done = subprocess.run([convert, "-q", alb, "-o", gguf], capture_output=True, check=False, timeout=TIMEOUT)
+    if done.returncode == 4:
+        return  # test_gguf says which models GGUF can't hold
+    run([convert, "-q", gguf, "-o", f"{folders[1]}/"])
+    back = safetensors(folders[1])
+    matrices = [n for n, (_, shape, _) in back.items() if n.startswith("encoder.") and len(shape) == 2]
+    differ = [n for n in matrices if back[n] != written[n]]
+    yield f"{len(matrices)} matrices, those that differ: {differ}", len(differ) + (not matrices), 0, False
+
+
 TESTS = [test_hidden, test_layers, test_pooler, test_logits, test_pool, test_embed_ids, test_embed_text, test_embed_int8,
-         test_tokenize, test_fill_mask, test_head, test_pipeline, test_top1, test_sharing, test_sizes, test_folders, test_gguf,
+         test_embed_int4, test_int4, test_tokenize, test_fill_mask, test_head, test_pipeline, test_top1, test_sharing, test_sizes, test_folders, test_gguf,
          test_modes, test_second_reader]
 
 

@@ -70,8 +70,9 @@ static void free_results(results *r) {
 
 static void test_none_after_warm_up(void **state) {
   (void)state;
-  for (int i = 0; i < 2; i++) {
-    const enc_options o = options(i ? ALB_I8 : ALB_F32);
+  static const alb_dtype dtypes[] = {ALB_F32, ALB_I8, ALB_I4};
+  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+    const enc_options o = options(dtypes[i]);
     run_fixture f;
     results r;
     alb_session *session = NULL;
