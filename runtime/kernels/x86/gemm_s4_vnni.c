@@ -5,8 +5,8 @@
  * take back. The instruction multiplies unsigned by signed bytes, so a goes in as a + 128, and the sums start at
  * -128 times the sum of the column's integers, which is packed behind each group. */
 #include "runtime/kernels/variants.h"
-#include "runtime/kernels/x86/fetch.h"
-#include "runtime/kernels/x86/math_vec.h"
+#include "runtime/kernels/vec/fetch.h"
+#include "runtime/kernels/vec/math_vec.h"
 
 /* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass. LINE: bytes fetched at a time. */
 enum {
