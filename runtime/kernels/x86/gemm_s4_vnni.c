@@ -177,25 +177,30 @@ ALB_INLINE void run_tile(const int R, const int P, const block *x, size_t m, siz
 }
 
 #define TILES TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#define TILE(R)                                                \
-  static void narrow_##R(const block *x, size_t m, size_t n) { \
-    run_tile(R, 1, x, m, n);                                   \
-  }                                                            \
-  static void wide_##R(const block *x, size_t m, size_t n) {   \
-    run_tile(R, R < 4 ? 4 : 2, x, m, n);                       \
+#define TILE(R)                                              \
+  static void wide_##R(const block *x, size_t m, size_t n) { \
+    run_tile(R, R < 4 ? 4 : 2, x, m, n);                     \
   }
 TILES
 #undef TILE
 
 typedef void (*tile)(const block *, size_t, size_t);
-static const tile narrow[] = {NULL, narrow_1, narrow_2, narrow_3, narrow_4, narrow_5, narrow_6};
 static const tile wide[] = {NULL, wide_1, wide_2, wide_3, wide_4, wide_5, wide_6};
+
+/* The last panels, too few for a wide tile: row by row, for code that is hardly used is to be small. */
+static void run_narrow(const block *x, size_t m, size_t n, size_t rows) {
+  for (size_t r = m; r < m + rows; r++) run_tile(1, 1, x, r, n);
+}
 
 /* One tile at [m][n]; returns its columns. */
 static size_t run_panels(const block *x, size_t m, size_t n, size_t rows) {
   const size_t columns = (rows < 4 ? 4 : 2) * ALB_PANEL, left = x->g->n1 - n;
-  (left > columns - ALB_PANEL ? wide : narrow)[rows](x, m, n);
-  return left > columns - ALB_PANEL ? columns : ALB_PANEL;
+  if (left <= columns - ALB_PANEL) {
+    run_narrow(x, m, n, rows);
+    return ALB_PANEL;
+  }
+  wide[rows](x, m, n);
+  return columns;
 }
 
 /* Rows of the tiles of a block: the same for all but the last few, so that panels pass together. */
