@@ -5,15 +5,17 @@
  * stands before them; so neither does the space, which is one itself, and no stage sees across it: normalizers look at
  * one character, at a cluster, at a character with its marks, or at the match of a pattern that no space is part of.
  * The first splitter then cuts there anyway. The plain character's own neighbour must be one too, or a space: then no
- * cluster has taken the plain one in. */
+ * cluster has taken the plain one in. Where clusters matter, what is behind the space is plain too, or a space, so that
+ * it does not become a part of a cluster itself. */
 #include "runtime/tokenizer/cuts.h"
 
 #include "runtime/tokenizer/graphemes.h"
 #include "runtime/tokenizer/utf8_text.h"
 
 enum { LONGEST_CONTENT = 16 }; /* of a replacement; longer ones are not worth the thought */
+enum { ROOM_TO_TRY = 1024 };   /* characters that all stages together may make of one that is plain */
 
-/* ---- which tokenizers cut ---- */
+/* ---- what stages allow ---- */
 
 static bool is_solid(alb_token_scratch *s, uint32_t cp) {
   return alb_char_facts_of(s->facts, cp) & ALB_FACT_SOLID;
@@ -71,26 +73,6 @@ static bool put_one(alb_token_scratch *s, uint32_t cp) {
   return alb_vec_push(&s->text, (alb_char){cp, 0, 1});
 }
 
-static bool allows(const alb_tokenizer *t, alb_token_scratch *s) {
-  alb_scratch_set_room(s, 1);
-  if (t->added_normalized.count || !put_one(s, ' ')) return false;
-  for (size_t i = 0; i < t->normalizer_count; i++) {
-    const alb_stage *stage = &t->normalizers[i];
-    if (!normalizer_allows(stage, s, s->text.items[0].cp)) return false;
-    if (!run_stage(stage, s) || s->text.count != 1) return false;
-  }
-  return splitters_allow(t, s, s->text.items[0].cp);
-}
-
-alb_status alb_prepare_cuts(alb_diag *diag, alb_tokenizer *t) {
-  alb_token_scratch *s = NULL;
-  ALB_TRY(alb_token_scratch_new(diag, t, &s));
-  t->cuts = allows(t, s);
-  for (size_t i = 0; i < t->normalizer_count; i++) t->joins_spaces |= t->normalizers[i].joins_spaces;
-  alb_token_scratch_free(s);
-  return ALB_OK;
-}
-
 /* ---- plain characters ---- */
 
 static bool ends_well(const alb_tokenizer *t, alb_token_scratch *s) {
@@ -99,24 +81,83 @@ static bool ends_well(const alb_tokenizer *t, alb_token_scratch *s) {
   return !t->joins_spaces || !(alb_scratch_class(s, last) & ALB_UNI_WHITE);
 }
 
-static bool try_plain(const alb_tokenizer *t, alb_token_scratch *s, uint32_t cp) {
+/* Is a character plain for the normalizers from number `first` on? */
+static bool try_plain(const alb_tokenizer *t, alb_token_scratch *s, uint32_t cp, size_t first) {
+  s->room = ROOM_TO_TRY;
   if (!is_solid(s, cp) || !put_one(s, cp) || !ends_well(t, s)) return false;
-  for (size_t i = 0; i < t->normalizer_count; i++) {
+  for (size_t i = first; i < t->normalizer_count; i++) {
     if (!run_stage(&t->normalizers[i], s) || !ends_well(t, s)) return false;
   }
   return true;
 }
 
+/* ---- which tokenizers cut ---- */
+
+/* What a replacement of several characters puts in stays plain; that of one is seen where the character is tried. */
+static bool content_stays(const alb_tokenizer *t, alb_token_scratch *s, size_t number) {
+  const alb_stage *stage = &t->normalizers[number];
+  if (stage->normalize != alb_normalize_replace || stage->joins_spaces || stage->pattern_count == 1) return true;
+  for (size_t i = 0; i < stage->content_count; i++) {
+    if (!try_plain(t, s, stage->content[i], number + 1)) return false;
+  }
+  return true;
+}
+
+static bool allows(const alb_tokenizer *t, alb_token_scratch *s) {
+  uint32_t space = ' ';
+  if (t->added_normalized.count) return false;
+  for (size_t i = 0; i < t->normalizer_count; i++) {
+    const alb_stage *stage = &t->normalizers[i];
+    if (!normalizer_allows(stage, s, space) || !content_stays(t, s, i)) return false;
+    s->room = ROOM_TO_TRY;
+    if (!put_one(s, space) || !run_stage(stage, s) || s->text.count != 1) return false;
+    space = s->text.items[0].cp;
+  }
+  return splitters_allow(t, s, space);
+}
+
+/* Clusters are looked at once: what a second table would see of the first one's is not worth the thought. */
+static bool finds_clusters(alb_tokenizer *t) {
+  size_t tables = 0;
+  for (size_t i = 0; i < t->normalizer_count; i++) tables += t->normalizers[i].normalize == alb_normalize_charsmap;
+  t->sees_clusters = tables > 0;
+  return tables <= 1;
+}
+
+alb_status alb_prepare_cuts(alb_diag *diag, alb_tokenizer *t) {
+  alb_token_scratch *s = NULL;
+  ALB_TRY(alb_token_scratch_new(diag, t, &s));
+  for (size_t i = 0; i < t->normalizer_count; i++) t->joins_spaces |= t->normalizers[i].joins_spaces;
+  t->cuts = finds_clusters(t) && allows(t, s);
+  alb_token_scratch_free(s);
+  return ALB_OK;
+}
+
+/* ---- plain characters in a text ---- */
+
+/* What trying may cost in a text is limited: no table can be made to have it done again and again. */
 static bool is_plain(const alb_tokenizer *t, alb_token_scratch *s, uint32_t cp) {
   const uint64_t fact = alb_char_facts_of(s->facts, cp);
   if (fact & ALB_FACT_TRIED) return fact & ALB_FACT_PLAIN;
-  const bool plain = try_plain(t, s, cp);
+  if (s->trials == 0) return false;
+  const size_t room = s->room;
+  const bool plain = try_plain(t, s, cp, 0);
+  const size_t cost = ROOM_TO_TRY - s->room + s->text.count;
+  s->trials -= cost < s->trials ? cost : s->trials;
+  s->room = room;
   *alb_char_facts_slot(s->facts, cp) |=
       ALB_FACT_TRIED | (plain ? ALB_FACT_PLAIN : 0); /* the slot may be another's now */
   return plain;
 }
 
 /* ---- finding cuts ---- */
+
+/* Can no cluster that begins before raw[at] go on there? */
+static bool begins_cluster(const alb_tokenizer *t, alb_token_scratch *s, size_t at, size_t n) {
+  size_t taken;
+  if (!t->sees_clusters || at == n || s->raw.items[at] == ' ') return true;
+  return is_plain(t, s, alb_utf8_read(s->raw.items + at, n - at, &taken));
+}
 
 /* The plain character that ends at raw[*end], which becomes its place; false: there is none. */
 static bool plain_before(const alb_tokenizer *t, alb_token_scratch *s, size_t begin, size_t *end) {
@@ -150,7 +191,7 @@ size_t alb_cuts_next(const alb_tokenizer *t, alb_token_scratch *s, size_t begin,
   size_t at = begin;
   while (at < n && raw[at] == ' ') at++;
   for (at = next_space(raw, at); at < n; at = next_space(raw, at + 1)) {
-    if (is_cut(t, s, begin, at)) return at;
+    if (is_cut(t, s, begin, at) && begins_cluster(t, s, at + 1, n)) return at;
   }
   return n;
 }
@@ -159,5 +200,5 @@ bool alb_cuts_begin(const alb_tokenizer *t, alb_token_scratch *s, size_t begin, 
   size_t taken;
   if (n == begin) return false;
   const uint32_t cp = alb_utf8_read(s->raw.items + begin, n - begin, &taken);
-  return cp == ' ' || is_plain(t, s, cp);
+  return (cp == ' ' || is_plain(t, s, cp)) && begins_cluster(t, s, begin + taken, n);
 }

@@ -104,6 +104,12 @@ typedef struct part {
   uint32_t from;
 } part;
 
+/* A part that grows as honest ones do takes nothing from the room; so it is the same whether its words are remembered
+ * or not. */
+static void give_back(alb_token_scratch *s, size_t room, size_t bytes) {
+  if (room - s->room <= ALB_HONEST_GROWTH * bytes) s->room = room;
+}
+
 /* Tokenizes a part; *chars: how many characters it has. */
 static alb_status tokenize_raw(job *j, part p, uint32_t *chars) {
   alb_token_scratch *s = j->s;
@@ -117,7 +123,9 @@ static alb_status tokenize_raw(job *j, part p, uint32_t *chars) {
   }
   *chars = at - p.from;
   s->origin = p.from;
+  const size_t room = s->room;
   ALB_TRY(alb_scratch_run_normalizers(j->t, s));
+  give_back(s, room, p.end - p.begin);
   return tokenize_words(j, 0, s->text.count);
 }
 
@@ -163,8 +171,9 @@ static alb_status tokenize_word(job *j, part p, uint32_t *chars) {
     *chars = word->chars;
     return recall(word, s->out, p.from) ? ALB_OK : alb_scratch_memory(s);
   }
+  const size_t room = s->room;
   ALB_TRY(tokenize_raw(j, p, chars));
-  remember(j, word, &key, first, p.from, *chars);
+  if (s->room == room) remember(j, word, &key, first, p.from, *chars);
   return ALB_OK;
 }
 
@@ -227,6 +236,7 @@ static alb_status tokenize_around_added(job *j, alb_str text) {
 static alb_status tokenize(job *j, alb_str text) {
   ALB_TRY(read_raw(j->s, text));
   alb_scratch_set_room(j->s, text.n);
+  j->s->trials = j->s->room;
   if (j->t->cuts && !alb_added_set_may_begin(&j->t->added_raw, text)) return tokenize_words_of(j, (part){0, text.n, 0});
   return tokenize_around_added(j, text);
 }

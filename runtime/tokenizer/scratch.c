@@ -52,10 +52,10 @@ alb_status alb_scratch_memory(alb_token_scratch *scratch) {
   return alb_fail(scratch->diag, ALB_MEMORY, "tokenizer: out of memory");
 }
 
-enum { MOST_GROWTH = 64, SHORT_TEXT = 1 << 16 }; /* no honest chain of normalizers makes a text so much longer */
+enum { SHORT_TEXT = 1 << 16 };
 
 void alb_scratch_set_room(alb_token_scratch *scratch, size_t n) {
-  const size_t room = MOST_GROWTH * n + SHORT_TEXT;
+  const size_t room = ALB_HONEST_GROWTH * n + SHORT_TEXT;
   scratch->room = room < UINT32_MAX / 4 ? room : UINT32_MAX / 4;
 }
 

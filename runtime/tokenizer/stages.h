@@ -106,8 +106,9 @@ struct alb_tokenizer {
   double unknown_score;
   uint32_t byte_tokens[256]; /* unigram: ids of <0x00> ...; ALB_NO_TOKEN: none */
   alb_trie trie;
-  bool cuts;         /* texts may be cut at spaces (cuts.h) */
-  bool joins_spaces; /* ... but not where a space meets a space or what may become one */
+  bool cuts;          /* texts may be cut at spaces (cuts.h) */
+  bool joins_spaces;  /* ... but not where a space meets a space or what may become one */
+  bool sees_clusters; /* ... nor where it is in a cluster with what follows */
 };
 
 struct alb_token_scratch {
@@ -116,6 +117,7 @@ struct alb_token_scratch {
   alb_word_cache *words;   /* owned; NULL when the tokenizer does not cut */
   alb_bytes raw;           /* the text's bytes, with spaces behind them */
   size_t room;             /* characters that the normalizers may still make */
+  size_t trials;           /* ... and those that may be made to find cuts */
   alb_chars input;         /* the text as it came */
   uint32_t origin;         /* where in the input the part under way begins */
   alb_chars text, spare;   /* the part under way: normalized; where the next stage writes */

@@ -15,12 +15,21 @@ import subprocess
 import sys
 import tempfile
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 import records
 import spiece
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def from_spiece(data, lower=True, keep_accents=False):
+    """Their tokenizer for a spiece.model of ALBERT, made as transformers makes it: the scores never become text, of which
+    they would read some one off in the last place."""
+    spec = spiece.albert_json(data, lower, keep_accents)
+    tokenizer, model = Tokenizer.from_str(json.dumps(spec)), spec["model"]
+    tokenizer.model = models.Unigram([tuple(piece) for piece in model["vocab"]], model["unk_id"], model["byte_fallback"])
+    return tokenizer
 
 
 def reference(folder):
@@ -31,8 +40,8 @@ def reference(folder):
     else:
         path = folder / "tokenizer_config.json"
         config = json.loads(path.read_text()) if path.exists() else {}
-        tokenizer = Tokenizer.from_str(json.dumps(spiece.albert_json(
-            (folder / "spiece.model").read_bytes(), config.get("do_lower_case", True), config.get("keep_accents", False))))
+        tokenizer = from_spiece((folder / "spiece.model").read_bytes(), config.get("do_lower_case", True),
+                                config.get("keep_accents", False))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

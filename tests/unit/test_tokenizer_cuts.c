@@ -158,7 +158,27 @@ static void test_points(void **state) {
   for_each_case(check_points);
 }
 
+/* Words that grow more than 100 times, each another one: the text is refused, and is so again when words could be
+ * remembered. */
+static void test_limit_again(void **state) {
+  (void)state;
+  char text[8000];
+  size_t n = 0;
+  fixture f;
+  for (int i = 0; i < 400; i++) n += (size_t)sprintf(text + n, " aaa%c%c", 'd' + i % 20, 'd' + i / 20 % 20);
+  open_case(&f, CASES "/growing");
+  assert_true(f.tokenizers[0]->cuts);
+  for (int i = 0; i < 3; i++) {
+    alb_token_encoding e;
+    assert_int_equal(
+        alb_tokenizer_encode(&f.diag, f.tokenizers[0], f.scratches[0], (alb_str){text, n}, NULL, 0, true, &e),
+        ALB_LIMIT);
+  }
+  close_case(&f);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_made_up), cmocka_unit_test(test_points)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_made_up), cmocka_unit_test(test_points),
+                                     cmocka_unit_test(test_limit_again)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
