@@ -26,7 +26,13 @@ bool alb_blob_has_content(const alb_tensors *tensors, const alb_blob *blob) {
   return true;
 }
 
-/* Where element i of a blob with content stands: step by step to the source blob. */
+/* What samples are taken of: elements; of int4, bytes, which are fewer. */
+static uint64_t places(const alb_tensors *tensors, uint32_t id) {
+  const alb_blob *blob = &tensors->blobs.items[id];
+  return blob->dtype == ALB_I4 ? alb_blob_bytes(tensors, id) : blob->elements;
+}
+
+/* Where place i of a blob with content stands: step by step to the source blob. */
 static const uint8_t *element(const alb_tensors *tensors, const alb_blob *blob, uint64_t i) {
   while (blob->kind != ALB_BLOB_BYTES) {
     size_t input = 0;
@@ -35,19 +41,17 @@ static const uint8_t *element(const alb_tensors *tensors, const alb_blob *blob, 
     } else if (blob->kind == ALB_BLOB_PART) {
       i += blob->rows;
     } else {
-      while (i >= tensors->blobs.items[blob->inputs[input]].elements) {
-        i -= tensors->blobs.items[blob->inputs[input++]].elements;
-      }
+      while (i >= places(tensors, blob->inputs[input])) i -= places(tensors, blob->inputs[input++]);
     }
     blob = &tensors->blobs.items[blob->inputs[input]];
   }
   return blob->bytes.p + i * alb_dtype_bytes(blob->dtype);
 }
 
-/* The place of sample s: evenly spread from the first element to the last. */
-static uint64_t sample_at(uint64_t elements, uint64_t s) {
+/* The place of sample s: evenly spread from the first to the last. */
+static uint64_t sample_at(uint64_t count, uint64_t s) {
   enum { STEPS = SAMPLES - 1 };
-  return (elements - 1) / STEPS * s + (elements - 1) % STEPS * s / STEPS;
+  return (count - 1) / STEPS * s + (count - 1) % STEPS * s / STEPS;
 }
 
 /* Gives the pages of the source bytes that a blob is made of back. */
@@ -59,9 +63,10 @@ static void release(const alb_tensors *tensors, const alb_blob *blob) {
 static sketch sketch_blob(const alb_tensors *tensors, uint32_t id) {
   const alb_blob *blob = &tensors->blobs.items[id];
   const size_t width = alb_dtype_bytes(blob->dtype);
+  const uint64_t count = places(tensors, id);
   uint8_t samples[SAMPLES * WIDEST] = {0};
-  for (size_t s = 0; blob->elements && s < SAMPLES; s++) {
-    memcpy(samples + s * WIDEST, element(tensors, blob, sample_at(blob->elements, s)), width);
+  for (size_t s = 0; count && s < SAMPLES; s++) {
+    memcpy(samples + s * WIDEST, element(tensors, blob, sample_at(count, s)), width);
   }
   if (tensors->mapped) release(tensors, blob);
   return (sketch){alb_hash_bytes((alb_span){samples, sizeof samples}), blob->dtype, blob->elements, id};

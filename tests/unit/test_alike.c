@@ -76,7 +76,33 @@ static void test_differing(void **state) {
   alb_tensors_free(&table);
 }
 
+/* Blobs of int4 have fewer bytes than elements: what stands behind them is not looked at. */
+static void test_int4(void **state) {
+  (void)state;
+  enum { BYTES = 64 };
+  alb_diag diag = {0};
+  alb_tensors table = {0};
+  uint8_t bytes[3][2 * BYTES];
+  for (uint8_t i = 0; i < 3; i++) {
+    memset(bytes[i], 0x80 + i / 2, BYTES);
+    memset(bytes[i] + BYTES, i, BYTES);
+    const alb_blob blob = {
+        .kind = ALB_BLOB_BYTES, .dtype = ALB_I4, .elements = (size_t)2 * BYTES, .bytes = {bytes[i], BYTES}};
+    assert_true(alb_vec_push(&table.blobs, blob));
+  }
+  const uint32_t inputs[4] = {0, 2, 1, 2};
+  const alb_blob joined = {.kind = ALB_BLOB_CONCAT, .dtype = ALB_I4, .elements = (size_t)4 * BYTES};
+  const uint32_t a = recipe(&table, joined, inputs, 2), b = recipe(&table, joined, inputs + 2, 2);
+  assert_ok(&diag, alb_tensors_hash_alike(&diag, &table));
+  assert_true(hashed(&table, 0) && hashed(&table, 1) && hashed(&table, a) && hashed(&table, b));
+  assert_true(alb_hash_equal(&table.blobs.items[0].hash, &table.blobs.items[1].hash));
+  assert_true(alb_hash_equal(&table.blobs.items[a].hash, &table.blobs.items[b].hash));
+  assert_false(hashed(&table, 2));
+  alb_tensors_free(&table);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_ways), cmocka_unit_test(test_differing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_ways), cmocka_unit_test(test_differing),
+                                     cmocka_unit_test(test_int4)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
