@@ -46,10 +46,21 @@ static alb_status import_blobs(alb_diag *diag, const alb_reader *reader, alb_ten
   return ALB_OK;
 }
 
+/* The reader allows tensors of several types over a blob, which the converter never writes; a blob has one here. */
+static alb_status check_types(alb_diag *diag, const alb_tensors *tensors, const Alb__Tensor *t) {
+  const alb_blob *blobs = tensors->blobs.items;
+  const alb_dtype scales = t->dtype == ALB_I4 ? ALB_F16 : ALB_F32;
+  if (blobs[t->blob].dtype == (alb_dtype)t->dtype && (!t->scale_blob || blobs[t->scale_blob - 1].dtype == scales)) {
+    return ALB_OK;
+  }
+  return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%.128s\": its bytes are of another type elsewhere", t->name);
+}
+
 static alb_status import_tensors(alb_diag *diag, const Alb__Manifest *m, alb_tensors *tensors) {
   for (size_t i = 0; i < m->n_tensors; i++) {
     const Alb__Tensor *t = m->tensors[i];
     uint32_t id;
+    ALB_TRY(check_types(diag, tensors, t));
     ALB_TRY(alb_tensors_view(diag, tensors, alb_str_of(t->name), t->n_dims, t->dims, t->blob, &id));
     if (t->scale_blob) tensors->tensors.items[id].scale_blob = t->scale_blob - 1;
   }
