@@ -168,8 +168,9 @@ static alb_status load_manifest(alb_diag *diag, alb_reader *r, const uint8_t *se
 
 /* Checksums (of all, or of what stands after the blobs), then what they protect. */
 static alb_status load_sections(alb_diag *diag, alb_reader *r, const alb_reader_options *options, uint8_t *seen) {
-  const alb_verify_options how = {
-      .release = options->release && !r->copy, .threads = options->threads, .seen = options->no_verify ? NULL : seen};
+  const alb_verify_options how = {.release = options->release && r->mapped.bytes.p,
+                                  .threads = options->threads,
+                                  .seen = options->no_verify ? NULL : seen};
   uint64_t tables;
   (void)alb_frame_find(&r->frame, r->file, ALB_SECTION_BLOBS, &tables);
   ALB_TRY(alb_frame_verify(diag, r->file, &r->frame, options->no_verify ? tables : ALB_PREFIX_BYTES, &how));

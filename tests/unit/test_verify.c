@@ -113,11 +113,23 @@ static void test_minus_128(void **state) {
   }
 }
 
+/* Bytes of the caller's are no mapped file: they are not given back, which would clear them. */
+static void test_bytes(void **state) {
+  fixture *f = *state;
+  const image mine = image_copy(&f->arena, f->sound, 0);
+  const alb_reader_options how = {.release = true};
+  alb_reader *reader = NULL;
+  assert_ok(&f->diag, alb_reader_open_bytes(&f->diag, (alb_span){mine.p, mine.n}, &how, &reader));
+  alb_reader_close(reader);
+  assert_memory_equal(mine.p, f->sound.p, mine.n);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sound),
       cmocka_unit_test(test_damage),
       cmocka_unit_test(test_minus_128),
+      cmocka_unit_test(test_bytes),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
