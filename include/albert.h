@@ -35,7 +35,7 @@ typedef struct alb_model_options {
   size_t size;
   int no_verify;   /* 1: the checksums of the data are not checked; default 0 */
   int threads;     /* while opening; default 0: the physical cores */
-  const char *cpu; /* instruction set to use ("ref", "avx2", "avx512", "vnni", "amx"); default NULL: the best there is */
+  const char *cpu; /* instruction set: "ref", "avx2", "avx512", "vnni", "amx"; default NULL: the best there is */
 } alb_model_options;
 
 /* Opens and checks a file. The caller frees *model with alb_model_free, after its sessions.

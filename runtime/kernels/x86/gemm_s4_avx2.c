@@ -8,8 +8,8 @@
 
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/vec/fetch.h"
-#include "runtime/kernels/x86/lanes_avx2.h"
 #include "runtime/kernels/vec/math_vec.h"
+#include "runtime/kernels/x86/lanes_avx2.h"
 
 /* BLOCK_ROWS: rows that stay in the second-level cache while all panels pass. LINE: bytes fetched at a time. */
 enum {
