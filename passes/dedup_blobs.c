@@ -3,9 +3,10 @@
  *   tensor 0 "layer.0.w" f32[2,2] blob 0              tensor 0 "layer.0.w" f32[2,2] blob 0
  *   tensor 1 "layer.1.w" f32[2,2] blob 1 (= blob 0)   every use of tensor 1 is a use of tensor 0
  *
- * Equal means: same dtype, same number of elements, same bytes; a transposed, cut or joined blob is compared
- * by the bytes it will have. Needs nothing; keeps all values. */
+ * Equal means: same dtype, same number of elements, same bytes, and for int4 the same rows, which its bytes do not
+ * tell; a transposed, cut or joined blob is compared by the bytes it will have. Needs nothing; keeps all values. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "graph/alike.h"
 #include "passes/pass.h"
@@ -14,6 +15,7 @@ typedef struct entry {
   alb_hash128 hash;
   alb_dtype dtype;
   uint64_t elements;
+  uint64_t columns; /* int4: of the tensor that has the blob; else 0 */
   uint32_t blob;
 } entry;
 
@@ -23,22 +25,34 @@ static int compare_entries(const void *a, const void *b) {
   if (order) return order;
   if (x->dtype != y->dtype) return x->dtype < y->dtype ? -1 : 1;
   if (x->elements != y->elements) return x->elements < y->elements ? -1 : 1;
+  if (x->columns != y->columns) return x->columns < y->columns ? -1 : 1;
   return x->blob < y->blob ? -1 : 1;
 }
 
 static bool equal_entries(const entry *x, const entry *y) {
-  return x->dtype == y->dtype && x->elements == y->elements && alb_hash_equal(&x->hash, &y->hash);
+  return x->dtype == y->dtype && x->elements == y->elements && x->columns == y->columns &&
+         alb_hash_equal(&x->hash, &y->hash);
+}
+
+/* columns[b] of the int4 tensor that has blob b, and 0 for other blobs. */
+static void find_columns(const alb_tensors *tensors, uint64_t *columns) {
+  memset(columns, 0, tensors->blobs.count * sizeof *columns);
+  for (size_t t = 0; t < tensors->tensors.count; t++) {
+    const alb_tensor *tensor = &tensors->tensors.items[t];
+    if (tensor->dtype == ALB_I4 && tensor->rank == 2) columns[tensor->blob] = tensor->dims[1];
+  }
 }
 
 /* first[b] = the lowest blob with the bytes of b. */
-static alb_status find_equal(alb_diag *diag, alb_tensors *tensors, entry *entries, uint32_t *first) {
+static alb_status find_equal(alb_diag *diag, alb_tensors *tensors, uint64_t *columns, entry *entries, uint32_t *first) {
   size_t n = 0;
+  find_columns(tensors, columns);
   ALB_TRY(alb_tensors_hash_alike(diag, tensors));
   for (uint32_t b = 0; b < tensors->blobs.count; b++) {
     const alb_blob *blob = &tensors->blobs.items[b];
     first[b] = b;
     if (blob->hashed && alb_blob_has_content(tensors, blob)) {
-      entries[n++] = (entry){blob->hash, blob->dtype, blob->elements, b};
+      entries[n++] = (entry){blob->hash, blob->dtype, blob->elements, columns[b], b};
     }
   }
   qsort(entries, n, sizeof *entries, compare_entries);
@@ -100,23 +114,29 @@ static size_t rename_tensors(alb_graph *graph, const uint32_t *same) {
   return changes;
 }
 
+/* Every tensor reads the first of its blob's equals. */
+static void share_blobs(alb_tensors *tensors, const uint32_t *first, size_t *changes) {
+  for (size_t t = 0; t < tensors->tensors.count; t++) {
+    uint32_t *blob = &tensors->tensors.items[t].blob;
+    *changes += first[*blob] != *blob;
+    *blob = first[*blob];
+  }
+}
+
 alb_status alb_pass_dedup_blobs(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes) {
   (void)options;
   alb_tensors *tensors = graph->tensors;
   alb_arena scratch = {0};
   entry *entries = ALB_NEW_ARRAY(&scratch, entry, tensors->blobs.count);
+  uint64_t *columns = ALB_NEW_ARRAY(&scratch, uint64_t, tensors->blobs.count);
   uint32_t *first = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->blobs.count);
   uint32_t *same = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->tensors.count);
   uint32_t *next = ALB_NEW_ARRAY(&scratch, uint32_t, tensors->tensors.count);
-  alb_status status = entries && first && same
-                          ? find_equal(diag, tensors, entries, first)
+  alb_status status = entries && columns && first && same && next
+                          ? find_equal(diag, tensors, columns, entries, first)
                           : alb_fail_memory(diag, tensors->blobs.count * sizeof *entries, "hashes");
   if (status == ALB_OK) {
-    for (size_t t = 0; t < tensors->tensors.count; t++) {
-      uint32_t *blob = &tensors->tensors.items[t].blob;
-      *changes += first[*blob] != *blob;
-      *blob = first[*blob];
-    }
+    share_blobs(tensors, first, changes);
     find_same(tensors, first, next, same);
     *changes += rename_tensors(graph, same);
   }
