@@ -16,3 +16,12 @@ alb_dependency(dep_zlib zlib.h z)
 alb_dependency(dep_utf8proc utf8proc.h utf8proc)
 alb_dependency(dep_pcre2 pcre2.h pcre2-8)
 alb_dependency(dep_jansson jansson.h jansson)
+
+# OpenBLAS without threads of its own, shared: its kernels for all processors are 35 MB.
+find_library(dep_openblas_LIBRARY NAMES libopenblas.so PATH_SUFFIXES openblas-serial REQUIRED)
+find_path(dep_openblas_INCLUDE cblas.h PATH_SUFFIXES openblas-serial ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial REQUIRED)
+add_library(dep_openblas INTERFACE)
+target_include_directories(dep_openblas SYSTEM INTERFACE ${dep_openblas_INCLUDE})
+target_link_libraries(dep_openblas INTERFACE ${dep_openblas_LIBRARY})
+alb_dependency(dep_lapacke lapacke.h lapacke)
+target_link_libraries(dep_lapacke INTERFACE dep_openblas)

@@ -11,9 +11,10 @@ base       include
 format     include base
 graph      include base format
 passes     include base format graph
-converter  include base format graph passes
+tune       include base format graph passes
+converter  include base format graph passes tune
 runtime    include base format
-cli        include base format graph passes converter runtime
+cli        include base format graph passes tune converter runtime
 '
 
 folders=$(echo "$law" | awk 'NF { print $1 }')
