@@ -63,7 +63,7 @@ static void exec_add(const alb_exec *x, const alb_step *s, const alb_piece *p) {
 
 static void linear_s8(const alb_exec *x, const alb_step *s, const alb_piece *p, size_t n0, size_t n1) {
   const alb_weight *w = s->weight;
-  const alb_gemm_s8 args = {.a = (const int8_t *)locate(x, p, s->in[0], p->row0, false),
+  const alb_gemm_s8 args = {.a = (const uint8_t *)locate(x, p, s->in[0], p->row0, false),
                             .a_range = ranges(x, p, s->in[0], p->row0),
                             .packed = w->data,
                             .w_scale = w->scales,
@@ -82,7 +82,7 @@ static void linear_s8(const alb_exec *x, const alb_step *s, const alb_piece *p, 
 
 static void linear_s4(const alb_exec *x, const alb_step *s, const alb_piece *p, size_t n0, size_t n1) {
   const alb_weight *w = s->weight;
-  const alb_gemm_s4 args = {.a = (const int8_t *)locate(x, p, s->in[0], p->row0, false),
+  const alb_gemm_s4 args = {.a = (const uint8_t *)locate(x, p, s->in[0], p->row0, false),
                             .a_range = ranges(x, p, s->in[0], p->row0),
                             .packed = w->data,
                             .bias = vector(s->bias),
@@ -127,7 +127,7 @@ static void exec_linear(const alb_exec *x, const alb_step *s, const alb_piece *p
 static void exec_quantize(const alb_exec *x, const alb_step *s, const alb_piece *p) {
   const size_t width = columns(x, s->in[0]);
   const alb_quantize_s8 args = {.x = floats(x, p, s->in[0], p->row0),
-                                .q = (int8_t *)locate(x, p, s->out, p->row0, false),
+                                .q = (uint8_t *)locate(x, p, s->out, p->row0, false),
                                 .range = ranges(x, p, s->out, p->row0),
                                 .ldx = width,
                                 .ldq = alb_s8_stride(width),

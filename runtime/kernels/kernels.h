@@ -23,7 +23,7 @@
 
 enum {
   ALB_PANEL = 16,     /* weights are packed in panels of so many output columns */
-  ALB_S8_DEPTH = 128, /* int8 rows have one range a group of so many k; they and panels are zero-padded to it */
+  ALB_S8_DEPTH = 128, /* rows of bytes have one range a group of so many k; they and panels are padded to it */
   ALB_S4_DEPTH = ALB_INT4_GROUP, /* int4 weights have one scale a column and so many k */
   ALB_KERNEL_ALIGN = 64,
 };
@@ -42,19 +42,19 @@ typedef struct alb_gemm_f32 {
   alb_activation activation;
 } alb_gemm_f32;
 
-/* The range of a group: what q stands for is q * scale + middle. */
+/* The range of a group: what a byte q stands for is q * scale + low. */
 typedef struct alb_range {
-  float scale, middle;
+  float scale, low;
 } alb_range;
 
-/* ---- int8 product: c = act(sum over groups of k of (a_s8 * scale + middle) * w_s8^T, * w_scale + bias) ----
- * The int32 sums of a group of ALB_S8_DEPTH k are exact, nothing saturates: all of a and w must lie in
- * [-127, 127]. Without activation the whole result is exact: from +0, for each group in order first
- * fma(float(sum), scale, total), then fma(sum of the column's w, middle, total); at the end fma(total, w_scale,
- * bias), with -0 for no bias. One scale a token would not be enough: its few large numbers would leave the others 3
- * or 4 bits. */
+/* ---- int8 product: c = act(sum over groups of k of (a_u8 * scale + low) * w_s8^T, * w_scale + bias) ----
+ * The int32 sums of a group of ALB_S8_DEPTH k are exact, nothing saturates: all of a must lie in [1, 255], all of w in
+ * [-127, 127]. Rows are unsigned because that is what x86's instructions multiply signed weights with. Without activation
+ * the whole result is exact: from +0, for each group in order first fma(float(sum), scale, total), then
+ * fma(sum of the column's w, low, total); at the end fma(total, w_scale, bias), with -0 for no bias. One scale a token
+ * would not be enough: its few large numbers would leave the others 3 or 4 bits. */
 typedef struct alb_gemm_s8 {
-  const int8_t *a;          /* [m][lda], lda >= alb_s8_stride(k), zero from k to that, by quantize_s8 */
+  const uint8_t *a;         /* [m][lda], lda >= alb_s8_stride(k), anything from k to that, by quantize_s8 */
   const alb_range *a_range; /* [m][alb_s8_groups(k)] */
   const void *packed;       /* all n columns, by alb_pack_s8 */
   const float *w_scale;     /* [n] */
@@ -66,17 +66,17 @@ typedef struct alb_gemm_s8 {
   alb_activation activation;
 } alb_gemm_s8;
 
-/* ---- int4 product: c = act(sum over groups of k of (a_s8 * scale + middle) * w^T + bias) ----
+/* ---- int4 product: c = act(sum over groups of k of (a_u8 * scale + low) * w^T + bias) ----
  * a as above. A column's w of a group of ALB_S4_DEPTH k are integers of [-8, 7] times w_scale. The int32 sums of
  * such a group are exact. Without activation the whole result is exact: from +0, for each group of ALB_S8_DEPTH k
  * in order,
  *   column = +0, and for each group of ALB_S4_DEPTH k in it, in order:
  *     total = fma(float(16 * sum), (w_scale / 16) * scale, total)
  *     column = fma(float(16 * sum of the column's integers), w_scale / 16, column)
- *   total = fma(column, middle, total);
+ *   total = fma(column, low, total);
  * then + bias. (The factor 16 is there for kernels that leave the integers in the upper half of a byte.) */
 typedef struct alb_gemm_s4 {
-  const int8_t *a;          /* [m][lda], lda >= alb_s8_stride(k), zero from k to that, by quantize_s8 */
+  const uint8_t *a;         /* [m][lda], lda >= alb_s8_stride(k), anything from k to that, by quantize_s8 */
   const alb_range *a_range; /* [m][alb_s8_groups(k)] */
   const void *packed;       /* all n columns, by alb_pack_s4 */
   const float *bias;        /* [n], or NULL for none */
@@ -87,13 +87,13 @@ typedef struct alb_gemm_s4 {
   alb_activation activation;
 } alb_gemm_s4;
 
-/* ---- groups of f32 to int8, exact: with half = max/2 - min/2 and middle = min/2 + max/2 (+0 for zero),
- * q = round-half-even((x - middle) * (127 / half)), scale = half / 127 ----
- * A group whose half is below 1e-30 becomes zeros with scale 1; one that holds an infinity or NaN becomes
- * zeros with scale and middle NaN, so that the result of a product with it is NaN and not a silent number. */
+/* ---- groups of f32 to bytes, exact: with half = max/2 - min/2 and middle = min/2 + max/2 (+0 for zero),
+ * q = 128 + round-half-even((x - middle) * (127 / half)), scale = half / 127, low = middle - 128 * scale ----
+ * A group whose half is below 1e-30 becomes 128s with scale 0; one that holds an infinity or NaN becomes
+ * 128s with scale and low NaN, so that the result of a product with it is NaN and not a silent number. */
 typedef struct alb_quantize_s8 {
   const float *x;   /* [rows][ldx], width used of each row */
-  int8_t *q;        /* [rows][ldq], ldq >= alb_s8_stride(width); written up to alb_s8_stride(width), zero past width */
+  uint8_t *q;       /* [rows][ldq], ldq >= alb_s8_stride(width); written up to alb_s8_stride(width), 128 past width */
   alb_range *range; /* [rows][alb_s8_groups(width)] */
   size_t ldx, ldq;
   size_t rows, width;

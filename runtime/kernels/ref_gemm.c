@@ -27,7 +27,7 @@ void alb_gemm_f32_ref(const alb_gemm_f32 *g) {
   }
 }
 
-static void dot_s8(const int8_t *a, const int8_t *group, size_t count, int32_t sum[ALB_PANEL]) {
+static void dot_s8(const uint8_t *a, const int8_t *group, size_t count, int32_t sum[ALB_PANEL]) {
   for (size_t j = 0; j < ALB_PANEL; j++) sum[j] = 0;
   for (size_t i = 0; i < count; i++) {
     const int8_t *quads = group + i / 4 * 4 * ALB_PANEL + i % 4;
@@ -45,7 +45,7 @@ static void sum_groups(const alb_gemm_s8 *g, size_t m, const int8_t *panel, floa
     dot_s8(g->a + m * g->lda + k, panel, g->k - k < ALB_S8_DEPTH ? g->k - k : ALB_S8_DEPTH, sum);
     for (size_t j = 0; j < ALB_PANEL; j++) {
       total[j] = fmaf((float)sum[j], range->scale, total[j]);
-      total[j] = fmaf((float)columns[j], range->middle, total[j]);
+      total[j] = fmaf((float)columns[j], range->low, total[j]);
     }
   }
 }
@@ -71,7 +71,7 @@ static int s4_at(const uint8_t *group, size_t column, size_t k) {
 }
 
 /* 16 columns of one group: sum[16] of the products with a, scale[16], column[16] the sums of w. */
-static void read_s4_group(const int8_t *a, const uint8_t *group, int32_t *sum, float *scale, int32_t *column) {
+static void read_s4_group(const uint8_t *a, const uint8_t *group, int32_t *sum, float *scale, int32_t *column) {
   const uint8_t *scales = group + ALB_PANEL * ALB_S4_DEPTH / 2;
   for (size_t j = 0; j < ALB_PANEL; j++) {
     sum[j] = column[j] = 0;
@@ -84,7 +84,7 @@ static void read_s4_group(const int8_t *a, const uint8_t *group, int32_t *sum, f
 }
 
 /* Adds one group of ALB_S8_DEPTH k to total[16]. */
-static void add_s4_groups(const int8_t *a, alb_range range, const uint8_t *group, float total[ALB_PANEL]) {
+static void add_s4_groups(const uint8_t *a, alb_range range, const uint8_t *group, float total[ALB_PANEL]) {
   float columns[ALB_PANEL] = {0};
   for (size_t i = 0; i < ALB_S8_DEPTH; i += ALB_S4_DEPTH, group += ALB_S4_GROUP_BYTES) {
     int32_t sum[ALB_PANEL], column[ALB_PANEL];
@@ -95,7 +95,7 @@ static void add_s4_groups(const int8_t *a, alb_range range, const uint8_t *group
       columns[j] = fmaf((float)(16 * column[j]), scale[j], columns[j]);
     }
   }
-  for (size_t j = 0; j < ALB_PANEL; j++) total[j] = fmaf(columns[j], range.middle, total[j]);
+  for (size_t j = 0; j < ALB_PANEL; j++) total[j] = fmaf(columns[j], range.low, total[j]);
 }
 
 void alb_gemm_s4_ref(const alb_gemm_s4 *g) {

@@ -1,4 +1,4 @@
-/* Reference: rows of f32 to int8 with one range a group of ALB_S8_DEPTH. */
+/* Reference: rows of f32 to bytes with one range a group of ALB_S8_DEPTH. */
 #include <math.h>
 #include <string.h>
 
@@ -16,16 +16,17 @@ static bool find_limits(const float *x, size_t n, float *low, float *high) {
   return true;
 }
 
-static void quantize_group(const float *x, size_t width, int8_t *q, alb_range *range) {
+static void quantize_group(const float *x, size_t width, uint8_t *q, alb_range *range) {
   float low, high;
-  memset(q, 0, ALB_S8_DEPTH);
+  memset(q, 128, ALB_S8_DEPTH);
   *range = (alb_range){NAN, NAN};
   if (!find_limits(x, width, &low, &high)) return;
-  const float half = high * 0.5f - low * 0.5f;
-  *range = (alb_range){half < 1e-30f ? 1.0f : half / 127.0f, low * 0.5f + high * 0.5f + 0.0f};
+  const float half = high * 0.5f - low * 0.5f, middle = low * 0.5f + high * 0.5f + 0.0f;
+  *range = (alb_range){0, middle};
   if (half < 1e-30f) return;
+  *range = (alb_range){half / 127.0f, middle - 128.0f * (half / 127.0f)};
   const float inverse = 127.0f / half;
-  for (size_t i = 0; i < width; i++) q[i] = (int8_t)lrintf((x[i] - range->middle) * inverse);
+  for (size_t i = 0; i < width; i++) q[i] = (uint8_t)(128 + lrintf((x[i] - middle) * inverse));
 }
 
 void alb_quantize_s8_ref(const alb_quantize_s8 *g) {

@@ -104,8 +104,9 @@ void bench_gemm_s8(check *c) {
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     const size_t m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, stride = alb_s8_stride(k);
     const size_t bytes = (n + 15) / 16 * alb_s8_panel_bytes(k);
-    int8_t *a = filled(m * stride), *packed = filled(bytes);
-    random_s8(c, a, m * stride);
+    uint8_t *a = filled(m * stride);
+    int8_t *packed = filled(bytes);
+    random_u8(c, a, m * stride);
     random_s8(c, packed, n * stride);
     float *ranges = random_array(c, 2 * m * alb_s8_groups(k)), *w_scales = random_array(c, n),
           *out = random_array(c, m * n);
@@ -134,8 +135,8 @@ void bench_gemm_s4(check *c) {
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     const size_t m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, stride = alb_s8_stride(k);
     const size_t bytes = (n + 15) / 16 * alb_s4_panel_bytes(k);
-    int8_t *a = filled(m * stride);
-    random_s8(c, a, m * stride);
+    uint8_t *a = filled(m * stride);
+    random_u8(c, a, m * stride);
     float *ranges = random_array(c, 2 * m * alb_s8_groups(k)), *bias = random_array(c, n),
           *out = random_array(c, m * n);
     job j = {.kernels = c->test,

@@ -40,11 +40,10 @@ static void pick_shape(check *c, alb_gemm_s4 *g) {
 
 static void fill_activations(check *c, alb_gemm_s4 *g) {
   const size_t groups = alb_s8_groups(g->k), stride = alb_s8_stride(g->k);
-  int8_t *a = guarded(c, (g->m - 1) * g->lda + stride, 1);
+  uint8_t *a = guarded(c, (g->m - 1) * g->lda + stride, 1);
   alb_range *ranges = (alb_range *)(void *)guarded_floats(c, 2 * g->m * groups);
   for (size_t i = 0; i < g->m; i++) {
-    random_s8(c, a + i * g->lda, g->k);
-    memset(a + i * g->lda + g->k, 0, stride - g->k);
+    random_u8(c, a + i * g->lda, stride);
     for (size_t k = 0; k < groups; k++) {
       ranges[i * groups + k] = (alb_range){fabsf(random_float(c)) / 127, random_float(c)};
     }
@@ -78,7 +77,7 @@ static bool pack(check *c, operands *o) {
 }
 
 /* The integer sums of a stored group with `count` elements: of the products with a, and of the elements. */
-static void sum_group(const uint8_t *group, const int8_t *a, size_t count, int *products, int *elements) {
+static void sum_group(const uint8_t *group, const uint8_t *a, size_t count, int *products, int *elements) {
   *products = *elements = 0;
   for (size_t i = 0; i < count; i++) {
     *products += a[i] * alb_int4_at(group, i);
@@ -102,7 +101,7 @@ static float expected(const operands *o, size_t i, size_t j) {
       total = fmaf((float)(16 * products), scale * range.scale, total);
       column = fmaf((float)(16 * elements), scale, column);
     }
-    total = fmaf(column, range.middle, total);
+    total = fmaf(column, range.low, total);
   }
   return g->bias ? total + g->bias[j] : total;
 }
@@ -173,12 +172,12 @@ static void round_s4(check *c) {
 }
 
 /* The largest sums there are: every a and every integer the same. */
-static void extreme_s4(check *c, int8_t a_value, int w_value) {
+static void extreme_s4(check *c, uint8_t a_value, int w_value) {
   enum { K = ALB_S8_DEPTH, GROUPS = K / ALB_INT4_GROUP };
   SET_SHAPE(c, "m=1 n=1 k=%d of %d * %d", K, a_value, w_value);
   operands o = {.g = {.lda = K, .ldc = 1, .m = 1, .n = 1, .k = K, .n1 = 1}, .groups = GROUPS};
   const alb_range range = {1, 0.5f};
-  int8_t *a = guarded(c, K, 1);
+  uint8_t *a = guarded(c, K, 1);
   memset(a, a_value, K);
   o.g.a = a;
   o.g.a_range = &range;
@@ -192,7 +191,7 @@ static void extreme_s4(check *c, int8_t a_value, int w_value) {
 }
 
 void check_gemm_s4(check *c) {
-  static const int8_t a[] = {127, -127};
+  static const uint8_t a[] = {255, 1};
   static const int w[] = {ALB_INT4_LEAST, ALB_INT4_MOST};
   for (int i = 0; i < 4; i++) extreme_s4(c, a[i / 2], w[i % 2]);
   for (int i = 0; i < c->rounds && !c->failures; i++) round_s4(c);

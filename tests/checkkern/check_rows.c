@@ -26,7 +26,7 @@ static void round_quantize(check *c) {
   const size_t ranges = 2 * rows * alb_s8_groups(width); /* in floats */
   float *x = guarded_floats(c, (rows - 1) * ldx + width), *range = guarded_floats(c, ranges);
   float *want_range = guarded_floats(c, ranges);
-  int8_t *q = guarded(c, q_bytes, 1), *want = guarded(c, q_bytes, 1);
+  uint8_t *q = guarded(c, q_bytes, 1), *want = guarded(c, q_bytes, 1);
   for (size_t r = 0; r < rows; r++) random_row(c, x + r * ldx, width);
   const alb_quantize_s8 g = {
       .x = x, .q = q, .range = (alb_range *)(void *)range, .ldx = ldx, .ldq = ldq, .rows = rows, .width = width};
@@ -184,7 +184,7 @@ static void run_activate(void *context) {
 
 enum { BENCH_ROWS = 128, BENCH_WIDTH = 384, BENCH_N = BENCH_ROWS * BENCH_WIDTH };
 static float bench_x[BENCH_N], bench_y[BENCH_N], bench_out[BENCH_N];
-static int8_t bench_q[BENCH_N];
+static uint8_t bench_q[BENCH_N];
 
 void bench_quantize_s8(check *c) {
   random_floats(c, bench_x, BENCH_N, 1);

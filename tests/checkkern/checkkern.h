@@ -22,7 +22,8 @@ uint64_t random_bits(check *c);
 size_t random_size(check *c, size_t least, size_t most); /* both ends possible */
 float random_float(check *c);                            /* about normal: mean 0, deviation 1 */
 void random_floats(check *c, float *out, size_t n, float scale);
-void random_s8(check *c, int8_t *out, size_t n); /* in [-127, 127], the ends often */
+void random_s8(check *c, int8_t *out, size_t n);  /* in [-127, 127], the ends often */
+void random_u8(check *c, uint8_t *out, size_t n); /* in [1, 255], the ends often */
 
 /* ---- buffers between guard pages, canaries in the rest of their pages ---- */
 /* `bytes` bytes filled with the canary; an end of the buffer touches a page that faults. */

@@ -41,6 +41,11 @@ void random_s8(check *c, int8_t *out, size_t n) {
   }
 }
 
+void random_u8(check *c, uint8_t *out, size_t n) {
+  random_s8(c, (int8_t *)out, n);
+  for (size_t i = 0; i < n; i++) out[i] ^= 128;
+}
+
 /* ---- guarded buffers ---- */
 
 enum { CANARY = 0xa5, BUFFERS = 64 };

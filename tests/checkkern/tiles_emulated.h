@@ -27,13 +27,13 @@ static inline void emulated_store(int t, void *to, size_t stride) {
   for (size_t r = 0; r < tiles.rows[t]; r++) memcpy((char *)to + r * stride, tiles.bytes[t][r], 64);
 }
 
-static inline void emulated_dpbssd(int c, int a, int b) {
+static inline void emulated_dpbusd(int c, int a, int b) {
   assert(tiles.rows[c] && tiles.rows[c] == tiles.rows[a] && tiles.rows[b] == 16);
   for (int m = 0; m < tiles.rows[c]; m++) {
     for (int n = 0; n < 16; n++) {
       int32_t sum;
       memcpy(&sum, &tiles.bytes[c][m][4 * n], sizeof sum);
-      for (int k = 0; k < 64; k++) sum += (int8_t)tiles.bytes[a][m][k] * (int8_t)tiles.bytes[b][k / 4][4 * n + k % 4];
+      for (int k = 0; k < 64; k++) sum += tiles.bytes[a][m][k] * (int8_t)tiles.bytes[b][k / 4][4 * n + k % 4];
       memcpy(&tiles.bytes[c][m][4 * n], &sum, sizeof sum);
     }
   }
@@ -44,12 +44,12 @@ static inline void emulated_dpbssd(int c, int a, int b) {
 #undef _tile_zero
 #undef _tile_loadd
 #undef _tile_stored
-#undef _tile_dpbssd
+#undef _tile_dpbusd
 #define _tile_loadconfig(config) emulated_loadconfig(config)
 #define _tile_release() memset(tiles.rows, 0, sizeof tiles.rows)
 #define _tile_zero(t) memset(tiles.bytes[t], 0, sizeof tiles.bytes[t])
 #define _tile_loadd(t, from, stride) emulated_load(t, from, stride)
 #define _tile_stored(t, to, stride) emulated_store(t, to, stride)
-#define _tile_dpbssd(c, a, b) emulated_dpbssd(c, a, b)
+#define _tile_dpbusd(c, a, b) emulated_dpbusd(c, a, b)
 
 #endif

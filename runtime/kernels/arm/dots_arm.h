@@ -13,6 +13,16 @@
 /* QUAD: consecutive k of a column that stand together. PANEL_DOTS: vectors of the sums of a panel. */
 enum { QUAD = 4, STEP = QUAD * ALB_PANEL, PANEL_DOTS = ALB_PANEL / 4 };
 
+/* Bytes u of a row as u - 128, which the instructions take; so sums start at 128 times those of the columns' w. */
+ALB_INLINE int8x16_t signed_bytes(uint8x16_t u) {
+  return vreinterpretq_s8_u8(veorq_u8(u, vdupq_n_u8(128)));
+}
+
+/* Where the sums of four columns of a panel's group start. */
+ALB_INLINE int32x4_t start_at(const int8_t *group, int column) {
+  return vshlq_n_s32(vld1q_s32((const int32_t *)(const void *)(group + ALB_PANEL * (ALB_S8_DEPTH + 4)) + column), 7);
+}
+
 #if defined(__ARM_FEATURE_DOTPROD)
 
 #define DOTS_NAME(slot) alb_##slot##_dotprod
@@ -31,14 +41,14 @@ enum { DOTS_ROWS = 5 };
 
 /* sum[r][v] = the products of a group's ALB_S8_DEPTH k, columns 4v .. 4v+3. a: rows `lda` apart; w: the group of the
  * panel. Fetches f for later. */
-ALB_INLINE void multiply_group(const int R, const int8_t *a, size_t lda, const int8_t *w, fetch f,
+ALB_INLINE void multiply_group(const int R, const uint8_t *a, size_t lda, const int8_t *w, fetch f,
                                int32x4_t sum[DOTS_ROWS][PANEL_DOTS]) {
   ALB_UNROLL
-  for (int i = 0; i < R * PANEL_DOTS; i++) sum[i / PANEL_DOTS][i % PANEL_DOTS] = vdupq_n_s32(0);
+  for (int i = 0; i < R * PANEL_DOTS; i++) sum[i / PANEL_DOTS][i % PANEL_DOTS] = start_at(w, (i % PANEL_DOTS) * 4);
   for (size_t k = 0; k < ALB_S8_DEPTH; k += 4 * QUAD, f.ahead += 4 * f.step) {
     int8x16_t x[DOTS_ROWS];
     ALB_UNROLL
-    for (int r = 0; r < R; r++) x[r] = vld1q_s8(a + (size_t)r * lda + k);
+    for (int r = 0; r < R; r++) x[r] = signed_bytes(vld1q_u8(a + (size_t)r * lda + k));
     MULTIPLY_QUAD(0)
     MULTIPLY_QUAD(1)
     MULTIPLY_QUAD(2)
@@ -53,10 +63,10 @@ ALB_INLINE void multiply_group(const int R, const int8_t *a, size_t lda, const i
 enum { DOTS_ROWS = 2 };
 
 /* Four bytes of a row in every lane. */
-ALB_INLINE int8x16_t broadcast4(const int8_t *a) {
-  int32_t quad;
+ALB_INLINE int8x16_t broadcast4(const uint8_t *a) {
+  uint32_t quad;
   memcpy(&quad, a, sizeof quad);
-  return vreinterpretq_s8_s32(vdupq_n_s32(quad));
+  return signed_bytes(vreinterpretq_u8_u32(vdupq_n_u32(quad)));
 }
 
 /* Adds the products of two quads to pair[2], two sums a column. */
@@ -68,7 +78,7 @@ ALB_INLINE void multiply_pairs(int8x16_t x0, int8x16_t x1, int8x16_t w0, int8x16
 }
 
 /* As above. */
-ALB_INLINE void multiply_group(const int R, const int8_t *a, size_t lda, const int8_t *w, fetch f,
+ALB_INLINE void multiply_group(const int R, const uint8_t *a, size_t lda, const int8_t *w, fetch f,
                                int32x4_t sum[DOTS_ROWS][PANEL_DOTS]) {
   int32x4_t pair[DOTS_ROWS * PANEL_DOTS][2];
   ALB_UNROLL
@@ -81,13 +91,16 @@ ALB_INLINE void multiply_group(const int R, const int8_t *a, size_t lda, const i
       const int8x16_t w0 = vld1q_s8(w + k * ALB_PANEL + v * 16), w1 = vld1q_s8(w + (k + QUAD) * ALB_PANEL + v * 16);
       ALB_UNROLL
       for (int r = 0; r < R; r++) {
-        const int8_t *row = a + (size_t)r * lda + k;
+        const uint8_t *row = a + (size_t)r * lda + k;
         multiply_pairs(broadcast4(row), broadcast4(row + QUAD), w0, w1, pair[r * PANEL_DOTS + v]);
       }
     }
   }
   ALB_UNROLL
-  for (int i = 0; i < R * PANEL_DOTS; i++) sum[i / PANEL_DOTS][i % PANEL_DOTS] = vpaddq_s32(pair[i][0], pair[i][1]);
+  for (int i = 0; i < R * PANEL_DOTS; i++) {
+    const int32x4_t products = vpaddq_s32(pair[i][0], pair[i][1]);
+    sum[i / PANEL_DOTS][i % PANEL_DOTS] = vaddq_s32(start_at(w, (i % PANEL_DOTS) * 4), products);
+  }
 }
 
 #endif

@@ -27,7 +27,7 @@ ALB_INLINE void add_sums(const int R, const int8_t *w, const alb_range *range, s
     for (int r = 0; r < R; r++) {
       const alb_range *of = &range[(size_t)r * groups];
       total[r][v] = vec_fma(vcvtq_f32_s32(sum[r][v]), vec_broadcast(&of->scale), total[r][v]);
-      total[r][v] = vec_fma(column, vec_broadcast(&of->middle), total[r][v]);
+      total[r][v] = vec_fma(column, vec_broadcast(&of->low), total[r][v]);
     }
   }
 }
@@ -52,7 +52,8 @@ ALB_INLINE void run_tile(const int R, const block *x, size_t m, size_t n) {
   enum { QUADS = ALB_S8_DEPTH / QUAD };
   const alb_gemm_s8 *g = x->g;
   const size_t groups = alb_s8_groups(g->k), panel_bytes = alb_s8_panel_bytes(g->k);
-  const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes, *a = g->a + m * g->lda;
+  const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes;
+  const uint8_t *a = g->a + m * g->lda;
   fetch f = fetch_share(w + panel_bytes, STEP, groups * QUADS, m - x->m0, (size_t)R, x->m1 - x->m0);
   vec total[DOTS_ROWS][PANEL_DOTS];
   float y[DOTS_ROWS * ALB_PANEL];

@@ -1,4 +1,4 @@
-/* Rows of f32 to int8 with NEON; the same operations as the reference, so the same numbers. */
+/* Rows of f32 to bytes with NEON; the same operations as the reference, so the same numbers. */
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/vec/group_range.h"
 #include "runtime/kernels/vec/vec.h"
@@ -28,21 +28,22 @@ ALB_INLINE int16x4_t rounded(const float *x, size_t at, size_t width, vec middle
   return vqmovn_s32(vandq_s32(vcvtnq_s32_f32(v), vreinterpretq_s32_u32(first_lanes(width - at))));
 }
 
-/* q = round((x - middle) * inverse), zeros from `width` on. */
-static void write_group(const float *x, size_t width, float middle, float inverse, int8_t *q) {
+/* q = 128 + round((x - middle) * inverse), 128 from `width` on. */
+static void write_group(const float *x, size_t width, float middle, float inverse, uint8_t *q) {
   const vec m = vec_set(middle), by = vec_set(inverse);
   for (size_t i = 0; i < ALB_S8_DEPTH; i += STEP) {
     const int16x8_t a = vcombine_s16(rounded(x, i, width, m, by), rounded(x, i + 4, width, m, by));
     const int16x8_t b = vcombine_s16(rounded(x, i + 8, width, m, by), rounded(x, i + 12, width, m, by));
-    vst1q_s8(q + i, vcombine_s8(vqmovn_s16(a), vqmovn_s16(b)));
+    const uint8x16_t bytes = vreinterpretq_u8_s8(vcombine_s8(vqmovn_s16(a), vqmovn_s16(b)));
+    vst1q_u8(q + i, veorq_u8(bytes, vdupq_n_u8(128)));
   }
 }
 
-static void quantize_group(const float *x, size_t width, int8_t *q, alb_range *range) {
-  float low, high;
+static void quantize_group(const float *x, size_t width, uint8_t *q, alb_range *range) {
+  float low, high, middle;
   const bool finite = find_limits(x, width, &low, &high);
-  const float inverse = group_range(finite, low, high, range);
-  write_group(x, inverse > 0 ? width : 0, range->middle, inverse, q);
+  const float inverse = group_range(finite, low, high, range, &middle);
+  write_group(x, inverse > 0 ? width : 0, middle, inverse, q);
 }
 
 void alb_quantize_s8_neon(const alb_quantize_s8 *g) {

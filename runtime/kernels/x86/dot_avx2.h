@@ -1,10 +1,10 @@
 /* Dot products of bytes with AVX2.
  *
  * The one byte multiply there is takes unsigned times signed bytes and saturates pairs of products at 32767.
- * So the weights go in as |w| <= 127, and where w is negative a is replaced by ~a = -a - 1:
- *   |w| * ~a = w * a - |w|,   which is too small by |w|;
- * the sum of those |w| depends on the weights alone, is packed behind each group, and is where the sums start.
- * A pair is at most 2 * 127 * 128 = 32512 in magnitude: nothing saturates. */
+ * So the weights go in as |w| <= 127, and the bytes u of a row as a = u - 128; where w is negative as ~a = -a - 1:
+ *   |w| * ~a = w * a - |w|,   which is too small by |w|.
+ * The sum of those |w| and 128 times the sum of all w depend on the weights alone and are packed behind each group: there
+ * the sums start. A pair is at most 2 * 127 * 128 = 32512 in magnitude: nothing saturates. */
 #ifndef ALB_KERNELS_DOT_AVX2_H
 #define ALB_KERNELS_DOT_AVX2_H
 
@@ -22,7 +22,7 @@ enum { S8_ROWS = 8, S8_SUMS = 8, S8_VECTORS = 2 };
 
 typedef __m256i ivec;
 typedef struct dot_weights {
-  __m256i size, negative; /* |w|; all bits set where w < 0 */
+  __m256i size, flip; /* |w|; the bits of u that turn: the upper one, where w < 0 the others */
 } dot_weights;
 
 ALB_INLINE ivec ivec_load(const int8_t *x) {
@@ -33,25 +33,17 @@ ALB_INLINE vec ivec_floats(ivec x) {
   return _mm256_cvtepi32_ps(x);
 }
 
-/* As they are. */
-ALB_INLINE const int8_t *dot_rows(const int R, const int8_t *a, size_t *lda, int8_t copy[S8_ROWS][ALB_S8_DEPTH]) {
-  (void)R;
-  (void)lda;
-  (void)copy;
-  return a;
-}
-
 ALB_INLINE ivec dot_start(const int8_t *negative, const int8_t *all) {
-  (void)all;
-  return ivec_load(negative);
+  return _mm256_add_epi32(ivec_load(negative), _mm256_slli_epi32(ivec_load(all), 7));
 }
 
 ALB_INLINE dot_weights dot_load(const int8_t *w) {
   const __m256i bytes = ivec_load(w);
-  return (dot_weights){_mm256_abs_epi8(bytes), _mm256_cmpgt_epi8(_mm256_setzero_si256(), bytes)};
+  const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), bytes);
+  return (dot_weights){_mm256_abs_epi8(bytes), _mm256_xor_si256(negative, _mm256_set1_epi8(-128))};
 }
 
-ALB_INLINE ivec dot_broadcast(const int8_t *a) {
+ALB_INLINE ivec dot_broadcast(const uint8_t *a) {
   int32_t quad;
   memcpy(&quad, a, sizeof quad);
   __m256i x = _mm256_set1_epi32(quad);
@@ -60,7 +52,7 @@ ALB_INLINE ivec dot_broadcast(const int8_t *a) {
 }
 
 ALB_INLINE void dot_add(ivec *sum, ivec quad, const dot_weights *w) {
-  const __m256i pairs = _mm256_maddubs_epi16(w->size, _mm256_xor_si256(quad, w->negative));
+  const __m256i pairs = _mm256_maddubs_epi16(w->size, _mm256_xor_si256(quad, w->flip));
   *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   __asm__ volatile("" : "+x"(*sum));
 }

@@ -23,28 +23,16 @@ ALB_INLINE vec ivec_floats(ivec x) {
   return _mm256_cvtepi32_ps(x);
 }
 
-ALB_INLINE const int8_t *dot_rows(const int R, const int8_t *a, size_t *lda, int8_t copy[S8_ROWS][ALB_S8_DEPTH]) {
-  const __m256i sign = _mm256_set1_epi8(-128);
-  ALB_UNROLL
-  for (size_t i = 0; i < (size_t)R * (ALB_S8_DEPTH / 32); i++) {
-    const size_t r = i / (ALB_S8_DEPTH / 32), k = i % (ALB_S8_DEPTH / 32) * 32;
-    const __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(a + r * *lda + k));
-    _mm256_store_si256((__m256i *)(void *)(copy[r] + k), _mm256_xor_si256(x, sign));
-  }
-  *lda = ALB_S8_DEPTH;
-  return copy[0];
-}
-
 ALB_INLINE ivec dot_start(const int8_t *negative, const int8_t *all) {
-  (void)negative;
-  return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(ivec_load(all), 7));
+  (void)negative, (void)all;
+  return _mm256_setzero_si256();
 }
 
 ALB_INLINE dot_weights dot_load(const int8_t *w) {
   return ivec_load(w);
 }
 
-ALB_INLINE ivec dot_broadcast(const int8_t *a) {
+ALB_INLINE ivec dot_broadcast(const uint8_t *a) {
   int32_t quad;
   memcpy(&quad, a, sizeof quad);
   return _mm256_set1_epi32(quad);

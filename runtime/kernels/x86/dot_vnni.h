@@ -1,8 +1,7 @@
 /* Dot products of bytes with AVX-512 VNNI.
  *
- * The instruction multiplies unsigned by signed bytes and adds four products to an int32, without saturation. So a
- * goes in as a + 128, and the sums start at -128 times the sum of the column's w. Included by dot_vec.h; dot_avx2.h and
- * dot_avxvnni.h are its likes. */
+ * The instruction multiplies unsigned by signed bytes and adds four products to an int32, without saturation: what the
+ * product is defined by. Included by dot_vec.h; dot_avx2.h and dot_avxvnni.h are its likes. */
 #ifndef ALB_KERNELS_DOT_VNNI_H
 #define ALB_KERNELS_DOT_VNNI_H
 
@@ -27,22 +26,10 @@ ALB_INLINE vec ivec_floats(ivec x) {
   return _mm512_cvtepi32_ps(x);
 }
 
-/* The rows of one group as the product takes them, *lda apart: here copies of a + 128. */
-ALB_INLINE const int8_t *dot_rows(const int R, const int8_t *a, size_t *lda, int8_t copy[S8_ROWS][ALB_S8_DEPTH]) {
-  const __m512i sign = _mm512_set1_epi8(-128);
-  ALB_UNROLL
-  for (size_t i = 0; i < (size_t)R * (ALB_S8_DEPTH / 64); i++) {
-    const size_t r = i / (ALB_S8_DEPTH / 64), k = i % (ALB_S8_DEPTH / 64) * 64;
-    _mm512_store_si512(copy[r] + k, _mm512_xor_si512(_mm512_loadu_si512(a + r * *lda + k), sign));
-  }
-  *lda = ALB_S8_DEPTH;
-  return copy[0];
-}
-
 /* What the sums of a group start at. */
 ALB_INLINE ivec dot_start(const int8_t *negative, const int8_t *all) {
-  (void)negative;
-  return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(ivec_load(all), 7));
+  (void)negative, (void)all;
+  return _mm512_setzero_si512();
 }
 
 ALB_INLINE dot_weights dot_load(const int8_t *w) {
@@ -50,7 +37,7 @@ ALB_INLINE dot_weights dot_load(const int8_t *w) {
 }
 
 /* A quad of a row in every lane. */
-ALB_INLINE ivec dot_broadcast(const int8_t *a) {
+ALB_INLINE ivec dot_broadcast(const uint8_t *a) {
   return _mm512_set1_epi32(*(const int32_t *)(const void *)a);
 }
 

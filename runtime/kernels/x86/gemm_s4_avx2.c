@@ -1,9 +1,8 @@
 /* The int4 product with AVX2, exact.
  *
  * The one byte multiply there is takes unsigned times signed bytes and adds pairs of products with saturation at
- * 32767. With a as a + 128 and integers of [-8, 7], a pair is at most 2 * 255 * 8 = 4080 in magnitude: the eight
- * pairs of a group of 32 k are summed as 16 bits, at most 32640, before they are widened. What is too much by the
- * 128 is 128 times the sum of the column's integers, which is packed behind each group. */
+ * 32767. With integers of [-8, 7], a pair is at most 2 * 255 * 8 = 4080 in magnitude: the eight pairs of a group of
+ * 32 k are summed as 16 bits, at most 32640, before they are widened. */
 #include <string.h>
 
 #include "runtime/kernels/variants.h"
@@ -31,24 +30,8 @@ typedef struct block {
   size_t m0, m1;
 } block;
 
-/* Rows of a + 128, one group of ALB_S8_DEPTH k. */
-typedef struct rows_of_a {
-  _Alignas(32) int8_t a[S4_ROWS][ALB_S8_DEPTH];
-} rows_of_a;
-
-ALB_INLINE void make_unsigned(const int R, const int8_t *a, size_t lda, rows_of_a *out) {
-  const __m256i sign = _mm256_set1_epi8(-128);
-  ALB_UNROLL
-  for (int r = 0; r < R; r++) {
-    for (size_t k = 0; k < ALB_S8_DEPTH; k += 32) {
-      const __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(a + (size_t)r * lda + k));
-      _mm256_store_si256((__m256i *)(void *)(out->a[r] + k), _mm256_xor_si256(bytes, sign));
-    }
-  }
-}
-
 /* Four bytes of a row in every lane. */
-ALB_INLINE __m256i broadcast4(const int8_t *a) {
+ALB_INLINE __m256i broadcast4(const uint8_t *a) {
   int32_t quad;
   memcpy(&quad, a, sizeof quad);
   return _mm256_set1_epi32(quad);
@@ -62,10 +45,10 @@ ALB_INLINE __m256i widen(__m256i halves) {
 }
 
 /* Adds to pairs[r][half] the products of 4 consecutive k. */
-ALB_INLINE void add_quads(const int R, const int8_t *a, const __m256i w[2], __m256i pairs[S4_ROWS][2]) {
+ALB_INLINE void add_quads(const int R, const uint8_t *a, size_t lda, const __m256i w[2], __m256i pairs[S4_ROWS][2]) {
   ALB_UNROLL
   for (int r = 0; r < R; r++) {
-    __m256i x = broadcast4(a + r * ALB_S8_DEPTH);
+    __m256i x = broadcast4(a + (size_t)r * lda);
     ALB_IN_ORDER(x);
     ALB_UNROLL
     for (int h = 0; h < 2; h++) {
@@ -76,7 +59,7 @@ ALB_INLINE void add_quads(const int R, const int8_t *a, const __m256i w[2], __m2
 }
 
 /* pairs[r][half] of one group of ALB_S4_DEPTH k. */
-ALB_INLINE void multiply(const int R, const int8_t *a, const uint8_t *w, __m256i pairs[S4_ROWS][2]) {
+ALB_INLINE void multiply(const int R, const uint8_t *a, size_t lda, const uint8_t *w, __m256i pairs[S4_ROWS][2]) {
   ALB_UNROLL
   for (int r = 0; r < R; r++) pairs[r][0] = pairs[r][1] = _mm256_setzero_si256();
   for (size_t k = 0; k < ALB_S4_DEPTH; k += 2 * QUAD, w += LINE) {
@@ -87,8 +70,8 @@ ALB_INLINE void multiply(const int R, const int8_t *a, const uint8_t *w, __m256i
       low[h] = widen(both);
       high[h] = widen(_mm256_srli_epi16(both, 4));
     }
-    add_quads(R, a + k, low, pairs);
-    add_quads(R, a + k + QUAD, high, pairs);
+    add_quads(R, a + k, lda, low, pairs);
+    add_quads(R, a + k + QUAD, lda, high, pairs);
   }
 }
 
@@ -99,10 +82,10 @@ ALB_INLINE __m128i load_behind(const uint8_t *w, size_t at) {
 
 /* Adds one group of ALB_S4_DEPTH k to total[r][half], and its columns to column[half]. Rows' ranges are `groups`
  * apart. */
-ALB_INLINE void add_group(const int R, const int8_t *a, const uint8_t *w, const alb_range *range, size_t groups,
+ALB_INLINE void add_group(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range, size_t groups,
                           __m256 total[S4_ROWS][2], __m256 column[2]) {
   __m256i pairs[S4_ROWS][2];
-  multiply(R, a, w, pairs);
+  multiply(R, a, lda, w, pairs);
   ALB_UNROLL
   for (size_t h = 0; h < 2; h++) {
     const __m256i sums = _mm256_cvtepi16_epi32(load_behind(w, SUMS + h * 16));
@@ -111,26 +94,25 @@ ALB_INLINE void add_group(const int R, const int8_t *a, const uint8_t *w, const 
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
       const __m256i all = _mm256_madd_epi16(pairs[r][h], _mm256_set1_epi16(1));
-      const __m256i sum = _mm256_slli_epi32(_mm256_sub_epi32(all, _mm256_slli_epi32(sums, 7)), 4);
       const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(range[(size_t)r * groups].scale));
-      total[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), both, total[r][h]);
+      total[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_slli_epi32(all, 4)), both, total[r][h]);
     }
   }
 }
 
 /* Adds one group of ALB_S8_DEPTH k in its range to total[r][half]. */
-ALB_INLINE void add_groups(const int R, const rows_of_a *a, const uint8_t *w, const alb_range *range, size_t groups,
+ALB_INLINE void add_groups(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range, size_t groups,
                            fetch *f, __m256 total[S4_ROWS][2]) {
   __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
   for (size_t i = 0; i < ALB_S4_GROUPS; i++, w += ALB_S4_GROUP_BYTES) {
     for (int line = 0; line < LINES; line++, f->ahead += f->step) _mm_prefetch(f->ahead, _MM_HINT_T0);
-    add_group(R, a->a[0] + i * ALB_S4_DEPTH, w, range, groups, total, column);
+    add_group(R, a + i * ALB_S4_DEPTH, lda, w, range, groups, total, column);
   }
   ALB_UNROLL
   for (int r = 0; r < R; r++) {
-    const __m256 middle = _mm256_set1_ps(range[(size_t)r * groups].middle);
-    total[r][0] = _mm256_fmadd_ps(column[0], middle, total[r][0]);
-    total[r][1] = _mm256_fmadd_ps(column[1], middle, total[r][1]);
+    const __m256 low = _mm256_set1_ps(range[(size_t)r * groups].low);
+    total[r][0] = _mm256_fmadd_ps(column[0], low, total[r][0]);
+    total[r][1] = _mm256_fmadd_ps(column[1], low, total[r][1]);
   }
 }
 
@@ -163,9 +145,8 @@ ALB_INLINE void run_tile(const int R, const block *x, size_t m, size_t n) {
   ALB_UNROLL
   for (int r = 0; r < R; r++) total[r][0] = total[r][1] = _mm256_setzero_ps();
   for (size_t i = 0; i < groups; i++) {
-    rows_of_a a;
-    make_unsigned(R, g->a + m * g->lda + i * ALB_S8_DEPTH, g->lda, &a);
-    add_groups(R, &a, w + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, g->a_range + m * groups + i, groups, &f, total);
+    const uint8_t *a = g->a + m * g->lda + i * ALB_S8_DEPTH;
+    add_groups(R, a, g->lda, w + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, g->a_range + m * groups + i, groups, &f, total);
   }
   finish(R, g, m, n, total);
 }

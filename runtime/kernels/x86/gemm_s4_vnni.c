@@ -2,8 +2,7 @@
  *
  * A byte of w holds two integers in two's complement. With the other half cleared, the upper one is a signed byte of
  * 16 times the integer; a shift brings the lower one there. So sums come out 16 times too large, which the scales
- * take back. The instruction multiplies unsigned by signed bytes, so a goes in as a + 128, and the sums start at
- * -128 times the sum of the column's integers, which is packed behind each group. */
+ * take back. The instruction multiplies unsigned by signed bytes, as rows and weights are. */
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/vec/fetch.h"
 #include "runtime/kernels/vec/math_vec.h"
@@ -29,7 +28,7 @@ typedef struct block {
 
 /* What one tile reads of one group of ALB_S8_DEPTH k. */
 typedef struct group {
-  const int8_t *a; /* the first row's */
+  const uint8_t *a; /* the first row's */
   size_t lda;
   const uint8_t *w; /* the first panel's */
   size_t panel_bytes;
@@ -46,37 +45,23 @@ ALB_INLINE __m512i column_sums(const uint8_t *w) {
   return _mm512_cvtepi16_epi32(load_behind(w, SUMS));
 }
 
-/* out[r] = a[r] + 128. */
-ALB_INLINE void make_unsigned(const int R, const group *x, int8_t out[MOST_ROWS][ALB_S8_DEPTH]) {
-  const __m512i sign = _mm512_set1_epi8(-128);
-  ALB_UNROLL
-  for (int r = 0; r < R; r++) {
-    for (size_t k = 0; k < ALB_S8_DEPTH; k += LINE) {
-      _mm512_store_si512(out[r] + k, _mm512_xor_si512(_mm512_loadu_si512(x->a + (size_t)r * x->lda + k), sign));
-    }
-  }
-}
-
 /* Adds the products of four k of each row. */
-ALB_INLINE void add_quads(const int R, const int P, const int8_t *a, const __m512i w[MOST_PANELS],
+ALB_INLINE void add_quads(const int R, const int P, const uint8_t *a, size_t lda, const __m512i w[MOST_PANELS],
                           __m512i sum[MOST_SUMS]) {
   ALB_UNROLL
   for (int r = 0; r < R; r++) {
-    const __m512i quad = _mm512_set1_epi32(*(const int32_t *)(const void *)(a + (size_t)r * ALB_S8_DEPTH));
+    const __m512i quad = _mm512_set1_epi32(*(const int32_t *)(const void *)(a + (size_t)r * lda));
     ALB_UNROLL
     for (int p = 0; p < P; p++) sum[r * P + p] = _mm512_dpbusd_epi32(sum[r * P + p], quad, w[p]);
   }
 }
 
 /* sum[r][p], 16 times that of the products of one group of ALB_S4_DEPTH k. */
-ALB_INLINE void multiply(const int R, const int P, const int8_t *a, const uint8_t *w, size_t panel_bytes,
-                         __m512i sum[MOST_SUMS]) {
+ALB_INLINE void multiply(const int R, const int P, const uint8_t *a, size_t lda, const uint8_t *w,
+                         size_t panel_bytes, __m512i sum[MOST_SUMS]) {
   const __m512i upper = _mm512_set1_epi8(-16);
   ALB_UNROLL
-  for (int i = 0; i < R * P; i++) {
-    const __m512i start = _mm512_slli_epi32(column_sums(w + (size_t)(i % P) * panel_bytes), 11);
-    sum[i] = _mm512_sub_epi32(_mm512_setzero_si512(), start);
-  }
+  for (int i = 0; i < R * P; i++) sum[i] = _mm512_setzero_si512();
   for (size_t k = 0; k < ALB_S4_DEPTH; k += 2 * QUAD) {
     __m512i low[MOST_PANELS], high[MOST_PANELS];
     ALB_UNROLL
@@ -85,16 +70,16 @@ ALB_INLINE void multiply(const int R, const int P, const int8_t *a, const uint8_
       low[p] = _mm512_and_si512(_mm512_slli_epi16(both, 4), upper);
       high[p] = _mm512_and_si512(both, upper);
     }
-    add_quads(R, P, a + k, low, sum);
-    add_quads(R, P, a + k + QUAD, high, sum);
+    add_quads(R, P, a + k, lda, low, sum);
+    add_quads(R, P, a + k + QUAD, lda, high, sum);
   }
 }
 
 /* Adds one group of ALB_S4_DEPTH k, of which w is the first panel's, to total[r][p], and its columns to column[p]. */
-ALB_INLINE void add_group(const int R, const int P, const group *x, const uint8_t *w, const int8_t *a,
+ALB_INLINE void add_group(const int R, const int P, const group *x, const uint8_t *w, const uint8_t *a,
                           vec total[MOST_SUMS], vec column[MOST_PANELS]) {
   __m512i sum[MOST_SUMS];
-  multiply(R, P, a, w, x->panel_bytes, sum);
+  multiply(R, P, a, x->lda, w, x->panel_bytes, sum);
   ALB_UNROLL
   for (int p = 0; p < P; p++, w += x->panel_bytes) {
     const vec scale = vec_mul(_mm512_cvtph_ps(load_behind(w, SCALES)), vec_set(1.0f / 16));
@@ -119,21 +104,19 @@ ALB_INLINE const char *fetch_group(const int P, fetch f, size_t panel_bytes) {
 
 /* Adds one group of ALB_S8_DEPTH k in its range to total[r][p]. */
 ALB_INLINE void add_groups(const int R, const int P, const group *x, fetch *f, vec total[MOST_SUMS]) {
-  _Alignas(64) int8_t a[MOST_ROWS][ALB_S8_DEPTH];
   vec column[MOST_PANELS];
-  make_unsigned(R, x, a);
   ALB_UNROLL
   for (int p = 0; p < P; p++) column[p] = vec_zero();
   for (size_t i = 0; i < ALB_S4_GROUPS; i++) {
     f->ahead = fetch_group(P, *f, x->panel_bytes);
-    add_group(R, P, x, x->w + i * ALB_S4_GROUP_BYTES, a[0] + i * ALB_S4_DEPTH, total, column);
+    add_group(R, P, x, x->w + i * ALB_S4_GROUP_BYTES, x->a + i * ALB_S4_DEPTH, total, column);
   }
   ALB_UNROLL
   for (int p = 0; p < P; p++) {
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
-      const vec middle = vec_broadcast(&x->range[(size_t)r * x->groups].middle);
-      total[r * P + p] = vec_fma(column[p], middle, total[r * P + p]);
+      const vec low = vec_broadcast(&x->range[(size_t)r * x->groups].low);
+      total[r * P + p] = vec_fma(column[p], low, total[r * P + p]);
     }
   }
 }

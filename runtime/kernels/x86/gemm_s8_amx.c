@@ -28,13 +28,15 @@ typedef struct totals {
 typedef struct place {
   const alb_gemm_s8 *g;
   size_t m, n, rows[2];
-  const int8_t *a, *w; /* of the first row and panel */
+  const uint8_t *a; /* of the first row */
+  const int8_t *w;  /* of the first panel */
 } place;
 
 /* sum = the products of one group; D x P tiles, constants at every call. Tiles: 0-3 sums, 4-5 rows, 6-7 panels. */
 ALB_INLINE void multiply_group(const int D, const int P, const place *x, size_t group, sums *sum) {
   const size_t lda = x->g->lda, step = alb_s8_panel_bytes(x->g->k);
-  const int8_t *a = x->a + group * ALB_S8_DEPTH, *w = x->w + group * ALB_S8_GROUP_BYTES;
+  const uint8_t *a = x->a + group * ALB_S8_DEPTH;
+  const int8_t *w = x->w + group * ALB_S8_GROUP_BYTES;
   _tile_zero(0);
   if (P > 1) _tile_zero(1);
   if (D > 1) _tile_zero(2);
@@ -44,10 +46,10 @@ ALB_INLINE void multiply_group(const int D, const int P, const place *x, size_t 
     if (D > 1) _tile_loadd(5, a + SIDE * lda, lda);
     _tile_loadd(6, w, TILE_K);
     if (P > 1) _tile_loadd(7, w + step, TILE_K);
-    _tile_dpbssd(0, 4, 6);
-    if (P > 1) _tile_dpbssd(1, 4, 7);
-    if (D > 1) _tile_dpbssd(2, 5, 6);
-    if (D > 1 && P > 1) _tile_dpbssd(3, 5, 7);
+    _tile_dpbusd(0, 4, 6);
+    if (P > 1) _tile_dpbusd(1, 4, 7);
+    if (D > 1) _tile_dpbusd(2, 5, 6);
+    if (D > 1 && P > 1) _tile_dpbusd(3, 5, 7);
   }
   _tile_stored(0, sum->at[0][0], TILE_K);
   if (P > 1) _tile_stored(1, sum->at[0][1], TILE_K);
@@ -69,7 +71,7 @@ ALB_INLINE void add_group(const int D, const int P, const place *x, size_t group
         float *to = total->at[d][p][r];
         const vec whole = _mm512_cvtepi32_ps(_mm512_load_si512(sum->at[d][p][r]));
         const vec y = vec_fma(whole, vec_broadcast(&range->scale), group ? vec_load(to) : vec_zero());
-        vec_store(to, vec_fma(columns[p], vec_broadcast(&range->middle), y));
+        vec_store(to, vec_fma(columns[p], vec_broadcast(&range->low), y));
       }
     }
   }

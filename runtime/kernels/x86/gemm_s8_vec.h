@@ -23,7 +23,7 @@ typedef struct block {
 
 /* What one tile reads of one group. */
 typedef struct group {
-  const int8_t *a; /* the first row's */
+  const uint8_t *a; /* the first row's */
   size_t lda;
   const int8_t *w; /* the first panel's */
   size_t panel_bytes;
@@ -53,9 +53,6 @@ ALB_INLINE void fetch_lines(const fetch *f) {
 
 /* sum[r][v] of the products of one group. Fetches f for later. */
 ALB_INLINE void multiply_group(const int R, const int V, const group *x, fetch f, ivec sum[S8_SUMS]) {
-  _Alignas(64) int8_t copy[S8_ROWS][ALB_S8_DEPTH];
-  size_t lda = x->lda;
-  const int8_t *a = dot_rows(R, x->a, &lda, copy);
   ALB_UNROLL
   for (int v = 0; v < V; v++) {
     const ivec start = dot_start(vector_place(x, v, NEGATIVE_SUMS, 4), vector_place(x, v, ALL_SUMS, 4));
@@ -69,14 +66,15 @@ ALB_INLINE void multiply_group(const int R, const int V, const group *x, fetch f
     for (int v = 0; v < V; v++) w[v] = dot_load(vector_place(x, v, k * ALB_PANEL, DOT_QUAD));
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
-      const ivec quad = dot_broadcast(a + (size_t)r * lda + k);
+      const ivec quad = dot_broadcast(x->a + (size_t)r * x->lda + k);
       ALB_UNROLL
       for (int v = 0; v < V; v++) dot_add(&sum[r * V + v], quad, &w[v]);
     }
   }
 }
 
-/* Adds one group of k in its range to total[r][v]. */
+/* Adds one group of k in its range to total[r][v]. Compilers that know where the totals are keep copies of some and
+ * store those twice. */
 ALB_INLINE void add_group(const int R, const int V, const group *x, fetch f, float total[S8_SUMS][VEC_LANES]) {
   ivec sum[S8_SUMS];
   multiply_group(R, V, x, f, sum);
@@ -86,13 +84,14 @@ ALB_INLINE void add_group(const int R, const int V, const group *x, fetch f, flo
   ALB_UNROLL
   for (int r = 0; r < R; r++) {
     const alb_range *of = &x->range[(size_t)r * x->groups];
-    const vec scale = vec_broadcast(&of->scale), middle = vec_broadcast(&of->middle);
+    const vec scale = vec_broadcast(&of->scale), low = vec_broadcast(&of->low);
     ALB_UNROLL
     for (int v = 0; v < V; v++) {
       const vec scaled = vec_fma(ivec_floats(sum[r * V + v]), scale, vec_load(total[r * V + v]));
-      vec_store(total[r * V + v], vec_fma(columns[v], middle, scaled));
+      vec_store(total[r * V + v], vec_fma(columns[v], low, scaled));
     }
   }
+  __asm__ volatile("" : : "r"(total) : "memory");
 }
 
 /* A tile whose sums are complete: rows m .., columns n .., those past n1 left out. */

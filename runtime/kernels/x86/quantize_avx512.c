@@ -1,4 +1,4 @@
-/* Rows of f32 to int8 with AVX-512; the same operations as the reference, so the same numbers. */
+/* Rows of f32 to bytes with AVX-512; the same operations as the reference, so the same numbers. */
 #include "runtime/kernels/variants.h"
 #include "runtime/kernels/vec/group_range.h"
 #include "runtime/kernels/vec/vec.h"
@@ -27,22 +27,23 @@ ALB_INLINE bool find_limits(const float *x, size_t width, float *low, float *hig
   return odd == 0;
 }
 
-/* q = round((x - middle) * inverse), zeros from `width` on. */
-ALB_INLINE void write_group(const float *x, size_t width, float middle, float inverse, int8_t *q) {
+/* q = 128 + round((x - middle) * inverse), 128 from `width` on. */
+ALB_INLINE void write_group(const float *x, size_t width, float middle, float inverse, uint8_t *q) {
   const vec m = vec_set(middle), by = vec_set(inverse);
   ALB_UNROLL
   for (size_t i = 0; i < PARTS; i++) {
     const __mmask16 there = first_mask(part_width(width, i));
     const vec v = vec_mul(vec_sub(_mm512_maskz_loadu_ps(there, x + i * VEC_LANES), m), by);
-    _mm_storeu_si128((__m128i *)(q + i * VEC_LANES), _mm512_maskz_cvtsepi32_epi8(there, _mm512_cvtps_epi32(v)));
+    const __m128i bytes = _mm512_maskz_cvtsepi32_epi8(there, _mm512_cvtps_epi32(v));
+    _mm_storeu_si128((__m128i *)(q + i * VEC_LANES), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
   }
 }
 
-ALB_INLINE void quantize_group(const float *x, size_t width, int8_t *q, alb_range *range) {
-  float low, high;
+ALB_INLINE void quantize_group(const float *x, size_t width, uint8_t *q, alb_range *range) {
+  float low, high, middle;
   const bool finite = find_limits(x, width, &low, &high);
-  const float inverse = group_range(finite, low, high, range);
-  write_group(x, inverse > 0 ? width : 0, range->middle, inverse, q);
+  const float inverse = group_range(finite, low, high, range, &middle);
+  write_group(x, inverse > 0 ? width : 0, middle, inverse, q);
 }
 
 void alb_quantize_s8_avx512(const alb_quantize_s8 *g) {
