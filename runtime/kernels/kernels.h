@@ -49,8 +49,8 @@ typedef struct alb_range {
 
 /* ---- int8 product: c = act(sum over groups of k of (a_u8 * scale + low) * w_s8^T, * w_scale + bias) ----
  * The int32 sums of a group of ALB_S8_DEPTH k are exact, nothing saturates: all of a must lie in [1, 255], all of w in
- * [-127, 127]. Rows are unsigned because that is what x86's instructions multiply signed weights with. Without activation
- * the whole result is exact: from +0, for each group in order first fma(float(sum), scale, total), then
+ * [-127, 127]. Rows are unsigned because that is what x86's instructions multiply signed weights with. Without
+ * activation the whole result is exact: from +0, for each group in order first fma(float(sum), scale, total), then
  * fma(sum of the column's w, low, total); at the end fma(total, w_scale, bias), with -0 for no bias. One scale a token
  * would not be enough: its few large numbers would leave the others 3 or 4 bits. */
 typedef struct alb_gemm_s8 {

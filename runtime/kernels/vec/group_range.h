@@ -4,7 +4,8 @@
 
 #include "runtime/kernels/kernels.h"
 
-/* Returns what to multiply with before rounding, and what to subtract before that; 0: all bytes of the group become 128. */
+/* Returns what to multiply with before rounding, and what to subtract before that; 0: all bytes of the group become
+ * 128. */
 static inline float group_range(bool finite, float low, float high, alb_range *range, float *middle) {
   const float half = finite ? high * 0.5f - low * 0.5f : 0, nan = __builtin_nanf("");
   const bool nothing = half < 1e-30f;

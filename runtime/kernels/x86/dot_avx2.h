@@ -3,8 +3,8 @@
  * The one byte multiply there is takes unsigned times signed bytes and saturates pairs of products at 32767.
  * So the weights go in as |w| <= 127, and the bytes u of a row as a = u - 128; where w is negative as ~a = -a - 1:
  *   |w| * ~a = w * a - |w|,   which is too small by |w|.
- * The sum of those |w| and 128 times the sum of all w depend on the weights alone and are packed behind each group: there
- * the sums start. A pair is at most 2 * 127 * 128 = 32512 in magnitude: nothing saturates. */
+ * The sum of those |w| and 128 times the sum of all w depend on the weights alone and are packed behind each group:
+ * there the sums start. A pair is at most 2 * 127 * 128 = 32512 in magnitude: nothing saturates. */
 #ifndef ALB_KERNELS_DOT_AVX2_H
 #define ALB_KERNELS_DOT_AVX2_H
 

@@ -82,8 +82,8 @@ ALB_INLINE __m128i load_behind(const uint8_t *w, size_t at) {
 
 /* Adds one group of ALB_S4_DEPTH k to total[r][half], and its columns to column[half]. Rows' ranges are `groups`
  * apart. */
-ALB_INLINE void add_group(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range, size_t groups,
-                          __m256 total[S4_ROWS][2], __m256 column[2]) {
+ALB_INLINE void add_group(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range,
+                          size_t groups, __m256 total[S4_ROWS][2], __m256 column[2]) {
   __m256i pairs[S4_ROWS][2];
   multiply(R, a, lda, w, pairs);
   ALB_UNROLL
@@ -101,8 +101,8 @@ ALB_INLINE void add_group(const int R, const uint8_t *a, size_t lda, const uint8
 }
 
 /* Adds one group of ALB_S8_DEPTH k in its range to total[r][half]. */
-ALB_INLINE void add_groups(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range, size_t groups,
-                           fetch *f, __m256 total[S4_ROWS][2]) {
+ALB_INLINE void add_groups(const int R, const uint8_t *a, size_t lda, const uint8_t *w, const alb_range *range,
+                           size_t groups, fetch *f, __m256 total[S4_ROWS][2]) {
   __m256 column[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
   for (size_t i = 0; i < ALB_S4_GROUPS; i++, w += ALB_S4_GROUP_BYTES) {
     for (int line = 0; line < LINES; line++, f->ahead += f->step) _mm_prefetch(f->ahead, _MM_HINT_T0);
@@ -146,7 +146,8 @@ ALB_INLINE void run_tile(const int R, const block *x, size_t m, size_t n) {
   for (int r = 0; r < R; r++) total[r][0] = total[r][1] = _mm256_setzero_ps();
   for (size_t i = 0; i < groups; i++) {
     const uint8_t *a = g->a + m * g->lda + i * ALB_S8_DEPTH;
-    add_groups(R, a, g->lda, w + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, g->a_range + m * groups + i, groups, &f, total);
+    add_groups(R, a, g->lda, w + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, g->a_range + m * groups + i, groups, &f,
+               total);
   }
   finish(R, g, m, n, total);
 }

@@ -57,8 +57,8 @@ ALB_INLINE void add_quads(const int R, const int P, const uint8_t *a, size_t lda
 }
 
 /* sum[r][p], 16 times that of the products of one group of ALB_S4_DEPTH k. */
-ALB_INLINE void multiply(const int R, const int P, const uint8_t *a, size_t lda, const uint8_t *w,
-                         size_t panel_bytes, __m512i sum[MOST_SUMS]) {
+ALB_INLINE void multiply(const int R, const int P, const uint8_t *a, size_t lda, const uint8_t *w, size_t panel_bytes,
+                         __m512i sum[MOST_SUMS]) {
   const __m512i upper = _mm512_set1_epi8(-16);
   ALB_UNROLL
   for (int i = 0; i < R * P; i++) sum[i] = _mm512_setzero_si512();

@@ -15,10 +15,11 @@
  * dot_*.h: S8_ROWS, the rows of the largest tile; S8_SUMS and S8_VECTORS, what any tile has at most. */
 enum { BLOCK_ROWS = S8_ROWS * 16, PARTS = ALB_PANEL / VEC_LANES };
 
-/* Rows m0..m1 of g, which pass panel after panel together. */
+/* Rows m0..m1 of g, which pass panel after panel together; those of one size fetch `share` bytes a row of what stands
+ * behind their own panels, `step` bytes a quad and tile. */
 typedef struct block {
   const alb_gemm_s8 *g;
-  size_t m0, m1;
+  size_t m0, m1, share, step;
 } block;
 
 /* What one tile reads of one group. */
@@ -42,34 +43,47 @@ ALB_INLINE const int8_t *vector_place(const group *x, int v, size_t offset, size
 /* Behind a panel's group: the sums of |w| over the negative w, then of all w. */
 enum { NEGATIVE_SUMS = ALB_S8_DEPTH * ALB_PANEL, ALL_SUMS = NEGATIVE_SUMS + ALB_PANEL * sizeof(int32_t) };
 
-/* Fetches the next quad's share of f. */
-ALB_INLINE void fetch_lines(const fetch *f) {
+/* Fetches the share of f of the next `quads` quads. */
+ALB_INLINE void fetch_lines(const size_t quads, const fetch *f) {
   const char *line = f->ahead;
   do {
     _mm_prefetch(line, _MM_HINT_T0);
     line += 64;
-  } while (line < f->ahead + f->step);
+  } while (line < f->ahead + f->step * quads);
 }
 
-/* sum[r][v] of the products of one group. Fetches f for later. */
+/* Tiles that most rows run in, which are worth more code. */
+ALB_INLINE bool is_large(const int R, const int V) {
+  return R >= S8_ROWS - 2 && V > PARTS;
+}
+
+/* Adds the products of one quad. */
+ALB_INLINE void multiply_quad(const int R, const int V, const group *x, size_t k, ivec sum[S8_SUMS]) {
+  dot_weights w[S8_VECTORS];
+  ALB_UNROLL
+  for (int v = 0; v < V; v++) w[v] = dot_load(vector_place(x, v, k * ALB_PANEL, DOT_QUAD));
+  ALB_UNROLL
+  for (int r = 0; r < R; r++) {
+    const ivec quad = dot_broadcast(x->a + (size_t)r * x->lda + k);
+    ALB_UNROLL
+    for (int v = 0; v < V; v++) dot_add(&sum[r * V + v], quad, &w[v]);
+  }
+}
+
+/* sum[r][v] of the products of one group, Q quads at a time: what a group has less of rows is padding, times weights of
+ * zero. Fetches f for later. */
 ALB_INLINE void multiply_group(const int R, const int V, const group *x, fetch f, ivec sum[S8_SUMS]) {
+  const size_t Q = is_large(R, V) ? 4 : 1;
   ALB_UNROLL
   for (int v = 0; v < V; v++) {
     const ivec start = dot_start(vector_place(x, v, NEGATIVE_SUMS, 4), vector_place(x, v, ALL_SUMS, 4));
     ALB_UNROLL
     for (int r = 0; r < R; r++) sum[r * V + v] = start;
   }
-  for (size_t k = 0; k < x->depth; k += DOT_QUAD, f.ahead += f.step) {
-    dot_weights w[S8_VECTORS];
-    fetch_lines(&f);
+  for (size_t k = 0; k < x->depth; k += Q * DOT_QUAD, f.ahead += f.step * Q) {
+    fetch_lines(Q, &f);
     ALB_UNROLL
-    for (int v = 0; v < V; v++) w[v] = dot_load(vector_place(x, v, k * ALB_PANEL, DOT_QUAD));
-    ALB_UNROLL
-    for (int r = 0; r < R; r++) {
-      const ivec quad = dot_broadcast(x->a + (size_t)r * x->lda + k);
-      ALB_UNROLL
-      for (int v = 0; v < V; v++) dot_add(&sum[r * V + v], quad, &w[v]);
-    }
+    for (size_t q = 0; q < Q; q++) multiply_quad(R, V, x, k + q * DOT_QUAD, sum);
   }
 }
 
@@ -119,7 +133,7 @@ static inline void copy_vector(const done *x, size_t v, const float *total) {
 }
 
 /* c = act(total * w_scale + bias) */
-static __attribute__((noinline)) void finish(const done *x, float total[S8_SUMS][VEC_LANES]) {
+static __attribute__((noinline)) void finish_any(const done *x, float total[S8_SUMS][VEC_LANES]) {
   const alb_gemm_s8 *g = x->g;
   const bool plain = g->activation == ALB_ACT_NONE;
   for (size_t v = 0; v < x->vectors; v++) {
@@ -131,10 +145,32 @@ static __attribute__((noinline)) void finish(const done *x, float total[S8_SUMS]
   for (size_t v = 0; v < x->vectors; v++) copy_vector(x, v, total[v]);
 }
 
-/* What a tile fetches: its share of what stands behind its own panels. */
-ALB_INLINE fetch fetch_next(const int R, const int V, const block *x, size_t m, const int8_t *w, size_t panel_bytes) {
-  const size_t quads = (x->g->k + DOT_QUAD - 1) / DOT_QUAD, bytes = (size_t)V * panel_bytes / PARTS;
-  return fetch_share(w + bytes, bytes / (quads ? quads : 1), quads, m - x->m0, (size_t)R, x->m1 - x->m0);
+/* The same, sooner, for a tile of many rows that has all of its columns and no activation. */
+ALB_INLINE void finish(const int R, const int V, const done *x, float total[S8_SUMS][VEC_LANES]) {
+  const alb_gemm_s8 *g = x->g;
+  if (!is_large(R, V) || g->activation != ALB_ACT_NONE || g->n1 - x->n < (size_t)V * VEC_LANES) {
+    finish_any(x, total);
+    return;
+  }
+  ALB_UNROLL
+  for (size_t v = 0; v < (size_t)V; v++) {
+    const vec w_scale = vec_load(g->w_scale + x->n + v * VEC_LANES);
+    const vec bias = g->bias ? vec_load(g->bias + x->n + v * VEC_LANES) : vec_set(-0.0f);
+    float *c = g->c + x->m * g->ldc + x->n + v * VEC_LANES;
+    ALB_UNROLL
+    for (size_t r = 0; r < (size_t)R; r++) {
+      vec_store(c + r * g->ldc, vec_fma(vec_load(total[r * (size_t)V + v]), w_scale, bias));
+    }
+  }
+}
+
+/* Vector by vector: a call of memset, or what compilers have in its place, takes longer to begin than this does. */
+ALB_INLINE void clear(const int count, float total[S8_SUMS][VEC_LANES]) {
+  ALB_UNROLL
+  for (int i = 0; i < count; i++) {
+    vec_store(total[i], vec_zero());
+    __asm__ volatile("" : : "r"(total) : "memory");
+  }
 }
 
 /* Rows m .. m+R-1, columns from n on. */
@@ -142,9 +178,9 @@ ALB_INLINE void run_tile(const int R, const int V, const block *x, size_t m, siz
   const alb_gemm_s8 *g = x->g;
   const size_t groups = alb_s8_groups(g->k), panel_bytes = alb_s8_panel_bytes(g->k);
   const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes;
-  fetch f = fetch_next(R, V, x, m, w, panel_bytes);
+  fetch f = {(const char *)w + (size_t)V * panel_bytes / PARTS + (m - x->m0) * x->share, x->step};
   _Alignas(64) float total[S8_SUMS][VEC_LANES];
-  for (int i = 0; i < R * V; i++) vec_store(total[i], vec_zero());
+  clear(R * V, total);
   for (size_t i = 0; i < groups; i++) {
     const size_t k = i * ALB_S8_DEPTH, depth = g->k - k < ALB_S8_DEPTH ? g->k - k : ALB_S8_DEPTH;
     const group part = {.a = g->a + m * g->lda + k,
@@ -159,7 +195,7 @@ ALB_INLINE void run_tile(const int R, const int V, const block *x, size_t m, siz
     f.ahead += f.step * (ALB_S8_DEPTH / DOT_QUAD);
   }
   const done all = {g, m, n, (size_t)R, (size_t)V};
-  finish(&all, total);
+  finish(R, V, &all, total);
 }
 
 /* Tiles by rows, each with as many vectors as the sums allow, for the more products share a load; and with
@@ -194,14 +230,17 @@ static size_t run_columns(const block *x, size_t m, size_t n, size_t rows) {
 }
 
 /* Rows m0..m1 in tiles of `rows`. */
-static void run_rows(const block *x, size_t m0, size_t m1, size_t rows) {
-  for (size_t n = x->g->n0, columns = 0; m0 < m1 && n < x->g->n1; n += columns) {
+static void run_rows(block *x, size_t m0, size_t m1, size_t rows) {
+  if (m0 == m1) return;
+  x->share = tiles[rows].wide_columns * alb_s8_panel_bytes(x->g->k) / ALB_PANEL / (x->m1 - x->m0);
+  x->step = x->share * rows / (x->g->k / DOT_QUAD + 1) + 1;
+  for (size_t n = x->g->n0, columns = 0; n < x->g->n1; n += columns) {
     for (size_t m = m0; m < m1; m += rows) columns = run_columns(x, m, n, rows);
   }
 }
 
 /* Tiles as even as can be. */
-static void run_block(const block *x) {
+static void run_block(block *x) {
   const size_t all = x->m1 - x->m0, count = (all + S8_ROWS - 1) / S8_ROWS, rows = (all + count - 1) / count;
   const size_t larger = count - (rows * count - all); /* tiles of `rows`; the others have one row less */
   run_rows(x, x->m0, x->m0 + larger * rows, rows);
@@ -210,7 +249,7 @@ static void run_block(const block *x) {
 
 void DOT_NAME(gemm_s8)(const alb_gemm_s8 *g) {
   for (size_t m = 0; m < g->m; m += BLOCK_ROWS) {
-    const block x = {g, m, g->m - m < BLOCK_ROWS ? g->m : m + BLOCK_ROWS};
+    block x = {.g = g, .m0 = m, .m1 = g->m - m < BLOCK_ROWS ? g->m : m + BLOCK_ROWS};
     run_block(&x);
   }
 }
