@@ -87,27 +87,6 @@ ALB_INLINE void multiply_group(const int R, const int V, const group *x, fetch f
   }
 }
 
-/* Adds one group of k in its range to total[r][v]. Compilers that know where the totals are keep copies of some and
- * store those twice. */
-ALB_INLINE void add_group(const int R, const int V, const group *x, fetch f, float total[S8_SUMS][VEC_LANES]) {
-  ivec sum[S8_SUMS];
-  multiply_group(R, V, x, f, sum);
-  vec columns[S8_VECTORS];
-  ALB_UNROLL
-  for (int v = 0; v < V; v++) columns[v] = ivec_floats(ivec_load(vector_place(x, v, ALL_SUMS, 4)));
-  ALB_UNROLL
-  for (int r = 0; r < R; r++) {
-    const alb_range *of = &x->range[(size_t)r * x->groups];
-    const vec scale = vec_broadcast(&of->scale), low = vec_broadcast(&of->low);
-    ALB_UNROLL
-    for (int v = 0; v < V; v++) {
-      const vec scaled = vec_fma(ivec_floats(sum[r * V + v]), scale, vec_load(total[r * V + v]));
-      vec_store(total[r * V + v], vec_fma(columns[v], low, scaled));
-    }
-  }
-  __asm__ volatile("" : : "r"(total) : "memory");
-}
-
 /* A tile whose sums are complete: rows m .., columns n .., those past n1 left out. */
 typedef struct done {
   const alb_gemm_s8 *g;
@@ -133,7 +112,7 @@ static inline void copy_vector(const done *x, size_t v, const float *total) {
 }
 
 /* c = act(total * w_scale + bias) */
-static __attribute__((noinline)) void finish_any(const done *x, float total[S8_SUMS][VEC_LANES]) {
+static __attribute__((noinline)) void finish(const done *x, float total[S8_SUMS][VEC_LANES]) {
   const alb_gemm_s8 *g = x->g;
   const bool plain = g->activation == ALB_ACT_NONE;
   for (size_t v = 0; v < x->vectors; v++) {
@@ -145,23 +124,56 @@ static __attribute__((noinline)) void finish_any(const done *x, float total[S8_S
   for (size_t v = 0; v < x->vectors; v++) copy_vector(x, v, total[v]);
 }
 
-/* The same, sooner, for a tile of many rows that has all of its columns and no activation. */
-ALB_INLINE void finish(const int R, const int V, const done *x, float total[S8_SUMS][VEC_LANES]) {
-  const alb_gemm_s8 *g = x->g;
-  if (!is_large(R, V) || g->activation != ALB_ACT_NONE || g->n1 - x->n < (size_t)V * VEC_LANES) {
-    finish_any(x, total);
-    return;
-  }
+/* Adds the sums of one group of k in its range to total[r][v]. Compilers that know where the totals are keep copies of
+ * some and store those twice. */
+ALB_INLINE void add_sums(const int R, const int V, const group *x, const ivec sum[S8_SUMS],
+                         float total[S8_SUMS][VEC_LANES]) {
+  vec columns[S8_VECTORS];
   ALB_UNROLL
-  for (size_t v = 0; v < (size_t)V; v++) {
-    const vec w_scale = vec_load(g->w_scale + x->n + v * VEC_LANES);
-    const vec bias = g->bias ? vec_load(g->bias + x->n + v * VEC_LANES) : vec_set(-0.0f);
-    float *c = g->c + x->m * g->ldc + x->n + v * VEC_LANES;
+  for (int v = 0; v < V; v++) columns[v] = ivec_floats(ivec_load(vector_place(x, v, ALL_SUMS, 4)));
+  ALB_UNROLL
+  for (int r = 0; r < R; r++) {
+    const alb_range *of = &x->range[(size_t)r * x->groups];
+    const vec scale = vec_broadcast(&of->scale), low = vec_broadcast(&of->low);
     ALB_UNROLL
-    for (size_t r = 0; r < (size_t)R; r++) {
-      vec_store(c + r * g->ldc, vec_fma(vec_load(total[r * (size_t)V + v]), w_scale, bias));
+    for (int v = 0; v < V; v++) {
+      const vec scaled = vec_fma(ivec_floats(sum[r * V + v]), scale, vec_load(total[r * V + v]));
+      vec_store(total[r * V + v], vec_fma(columns[v], low, scaled));
     }
   }
+  __asm__ volatile("" : : "r"(total) : "memory");
+}
+
+/* Instead, of the last group: the results of a tile that has all of its columns and no activation. */
+ALB_INLINE void write_sums(const int R, const int V, const group *x, const ivec sum[S8_SUMS], const done *to,
+                           const float total[S8_SUMS][VEC_LANES]) {
+  const alb_gemm_s8 *g = to->g;
+  ALB_UNROLL
+  for (int v = 0; v < V; v++) {
+    const size_t at = to->n + (size_t)v * VEC_LANES;
+    const vec columns = ivec_floats(ivec_load(vector_place(x, v, ALL_SUMS, 4)));
+    const vec w_scale = vec_load(g->w_scale + at), bias = g->bias ? vec_load(g->bias + at) : vec_set(-0.0f);
+    ALB_UNROLL
+    for (int r = 0; r < R; r++) {
+      const alb_range *of = &x->range[(size_t)r * x->groups];
+      const vec scaled = vec_fma(ivec_floats(sum[r * V + v]), vec_broadcast(&of->scale), vec_load(total[r * V + v]));
+      const vec y = vec_fma(columns, vec_broadcast(&of->low), scaled);
+      vec_store(g->c + (to->m + (size_t)r) * g->ldc + at, vec_fma(y, w_scale, bias));
+    }
+  }
+}
+
+/* One group of k; behind the last one the tile's results are written. */
+ALB_INLINE void run_group(const int R, const int V, const group *x, fetch f, const done *to, bool last,
+                          float total[S8_SUMS][VEC_LANES]) {
+  ivec sum[S8_SUMS];
+  multiply_group(R, V, x, f, sum);
+  if (is_large(R, V) && last && to->g->activation == ALB_ACT_NONE && to->g->n1 - to->n >= (size_t)V * VEC_LANES) {
+    write_sums(R, V, x, sum, to, total);
+    return;
+  }
+  add_sums(R, V, x, sum, total);
+  if (last) finish(to, total);
 }
 
 /* Vector by vector: a call of memset, or what compilers have in its place, takes longer to begin than this does. */
@@ -180,6 +192,7 @@ ALB_INLINE void run_tile(const int R, const int V, const block *x, size_t m, siz
   const int8_t *w = (const int8_t *)g->packed + n / ALB_PANEL * panel_bytes;
   fetch f = {(const char *)w + (size_t)V * panel_bytes / PARTS + (m - x->m0) * x->share, x->step};
   _Alignas(64) float total[S8_SUMS][VEC_LANES];
+  const done all = {g, m, n, (size_t)R, (size_t)V};
   clear(R * V, total);
   for (size_t i = 0; i < groups; i++) {
     const size_t k = i * ALB_S8_DEPTH, depth = g->k - k < ALB_S8_DEPTH ? g->k - k : ALB_S8_DEPTH;
@@ -191,11 +204,10 @@ ALB_INLINE void run_tile(const int R, const int V, const block *x, size_t m, siz
                         .groups = groups,
                         .depth = depth,
                         .column = V % PARTS ? n % ALB_PANEL : 0};
-    add_group(R, V, &part, f, total);
+    run_group(R, V, &part, f, &all, i + 1 == groups, total);
     f.ahead += f.step * (ALB_S8_DEPTH / DOT_QUAD);
   }
-  const done all = {g, m, n, (size_t)R, (size_t)V};
-  finish(R, V, &all, total);
+  if (groups == 0) finish(&all, total);
 }
 
 /* Tiles by rows, each with as many vectors as the sums allow, for the more products share a load; and with
