@@ -14,6 +14,9 @@ function(alb_protobuf_c target proto)
   add_library(${target}_proto STATIC ${out}/${stem}.pb-c.c ${out}/${stem}.pb-c.h)
   target_include_directories(${target}_proto SYSTEM PUBLIC ${out})
   target_link_libraries(${target}_proto PUBLIC dep_protobuf_c)
+  # Of what is generated for each message the linker keeps what is called.
+  target_compile_options(${target}_proto PRIVATE -ffunction-sections -fdata-sections
+    $<$<CONFIG:Release>:-Os -fno-asynchronous-unwind-tables>)
   if(ALB_SANITIZE)
     target_compile_options(${target}_proto PRIVATE -fsanitize=${ALB_SANITIZE})
   endif()
