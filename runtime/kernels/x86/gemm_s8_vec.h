@@ -144,7 +144,7 @@ ALB_INLINE void add_sums(const int R, const int V, const group *x, const ivec su
   __asm__ volatile("" : : "r"(total) : "memory");
 }
 
-/* Instead, of the last group: the results of a tile that has all of its columns and no activation. */
+/* Instead, of the last group: the results, before any activation, of a tile that has all of its columns. */
 ALB_INLINE void write_sums(const int R, const int V, const group *x, const ivec sum[S8_SUMS], const done *to,
                            const float total[S8_SUMS][VEC_LANES]) {
   const alb_gemm_s8 *g = to->g;
@@ -163,13 +163,22 @@ ALB_INLINE void write_sums(const int R, const int V, const group *x, const ivec 
   }
 }
 
+/* While the tile's results are in the nearest cache. */
+static __attribute__((noinline)) void activate_tile(const done *x) {
+  for (size_t r = 0; r < x->rows; r++) {
+    float *c = x->g->c + (x->m + r) * x->g->ldc + x->n;
+    activate_vectors(x->g->activation, c, c, x->vectors * VEC_LANES);
+  }
+}
+
 /* One group of k; behind the last one the tile's results are written. */
 ALB_INLINE void run_group(const int R, const int V, const group *x, fetch f, const done *to, bool last,
                           float total[S8_SUMS][VEC_LANES]) {
   ivec sum[S8_SUMS];
   multiply_group(R, V, x, f, sum);
-  if (is_large(R, V) && last && to->g->activation == ALB_ACT_NONE && to->g->n1 - to->n >= (size_t)V * VEC_LANES) {
+  if (is_large(R, V) && last && to->g->n1 - to->n >= (size_t)V * VEC_LANES) {
     write_sums(R, V, x, sum, to, total);
+    if (to->g->activation != ALB_ACT_NONE) activate_tile(to);
     return;
   }
   add_sums(R, V, x, sum, total);
