@@ -6,24 +6,27 @@
 
 enum { GATHER_BLOCK = 256 }; /* elements widened at a time */
 
-static void widen_s8(const int8_t *row, float scale, size_t n, float *out) {
-  for (size_t i = 0; i < n; i++) out[i] = (float)row[i] * scale;
+static void gather_s8(const int8_t *row, float scale, size_t n, bool add, float *out) {
+  if (add) {
+    for (size_t i = 0; i < n; i++) out[i] += (float)row[i] * scale;
+  } else {
+    for (size_t i = 0; i < n; i++) out[i] = (float)row[i] * scale;
+  }
 }
 
 bool alb_gather_row(alb_dtype type, const void *table, const float *scales, size_t row, size_t width, bool add,
                     float *out) {
   const size_t size = alb_dtype_bytes(type);
   const uint8_t *source = (const uint8_t *)table + row * width * size;
-  if (type != ALB_I8 && !alb_dtype_is_float(type)) return false;
+  if (type == ALB_I8) {
+    gather_s8((const int8_t *)source, scales[row], width, add, out);
+    return true;
+  }
+  if (!alb_dtype_is_float(type)) return false;
   for (size_t i = 0; i < width; i += GATHER_BLOCK) {
     const size_t n = width - i < GATHER_BLOCK ? width - i : GATHER_BLOCK;
     float block[GATHER_BLOCK];
-    float *to = add ? block : out + i;
-    if (type == ALB_I8) {
-      widen_s8((const int8_t *)source + i, scales[row], n, to);
-    } else {
-      alb_to_f32(type, source + i * size, n, to);
-    }
+    alb_to_f32(type, source + i * size, n, add ? block : out + i);
     for (size_t j = 0; add && j < n; j++) out[i + j] += block[j];
   }
   return true;

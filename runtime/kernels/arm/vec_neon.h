@@ -104,10 +104,6 @@ ALB_INLINE vec vec_negate(vec x) {
   return vnegq_f32(x);
 }
 
-ALB_INLINE vec vec_zero_below(vec x, vec y, float least) {
-  return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(x), vcltq_f32(y, vdupq_n_f32(least))));
-}
-
 ALB_INLINE vec vec_scale_by_bits(vec x, vec bits) {
   const int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(bits), 23);
   return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(x), exponent));

@@ -73,7 +73,12 @@ ALB_INLINE void product_rows(const int R, const float *a, size_t lda, const floa
   for (size_t n = 0; n < wide; n += TILE_PANELS * TILE_PANEL) {
     product(R, TILE_PANELS, a, lda, panels + n * k, k, c + n, columns);
   }
-  for (size_t n = wide; TILE_PANELS > 1 && n < columns; n += TILE_PANEL) {
+  size_t n = wide;
+  if (TILE_PANELS > 2 && columns - n == 2 * TILE_PANEL) {
+    product(R, 2, a, lda, panels + n * k, k, c + n, columns);
+    return;
+  }
+  for (; TILE_PANELS > 1 && n < columns; n += TILE_PANEL) {
     product(R, 1, a, lda, panels + n * k, k, c + n, columns);
   }
 }

@@ -58,11 +58,11 @@ ALB_INLINE vec vec_exp(vec x) {
 
 /* x Phi(x) */
 ALB_INLINE vec vec_gelu(vec x) {
-  const vec near = clamped(x, -5.5f, 5.5f), s = vec_mul(near, near);
+  /* Phi is 2e-8 at -5.5, and so would be a share of whatever x is there. */
+  const vec above = vec_max(vec_set(-5.5f), x), near = vec_min(vec_set(5.5f), above), s = vec_mul(near, near);
   const vec p = vec_mul(near, polynomial(s, COEFFICIENTS(phi_p)));
   const vec phi = vec_add(vec_div(p, polynomial(s, COEFFICIENTS(phi_q))), vec_set(0.5f));
-  /* Far on the left Phi is 2e-8 here, not 0: nothing may be left of it. */
-  return vec_zero_below(vec_mul(x, phi), x, -5.5f);
+  return vec_mul(above, phi);
 }
 
 ALB_INLINE vec vec_tanh(vec x) {

@@ -58,6 +58,11 @@ ALB_INLINE float squares(const float *x, float mean, size_t width) {
   return total(sum);
 }
 
+ALB_INLINE void scale_vector(const alb_layer_norm *g, size_t i, size_t n, vec mean, vec scale, float *out) {
+  const vec d = vec_mul(vec_sub(vec_load_first(out + i, n), mean), scale);
+  vec_store_first(out + i, n, vec_fma(d, vec_load_first(g->gamma + i, n), vec_load_first(g->beta + i, n)));
+}
+
 static void norm_row(const alb_layer_norm *g, size_t row) {
   const size_t width = g->width;
   float *out = g->out + row * width;
@@ -65,11 +70,9 @@ static void norm_row(const alb_layer_norm *g, size_t row) {
   const float mean = add_rows(g->x + row * width, y, out, width) / (float)width;
   const float variance = squares(out, mean, width) / (float)width + g->eps;
   const vec scale = vec_set(1.0f / square_root(variance)), m = vec_set(mean);
-  for (size_t i = 0; i < width; i += VEC_LANES) {
-    const vec d = vec_mul(vec_sub(vec_load_first(out + i, width - i), m), scale);
-    const vec gamma = vec_load_first(g->gamma + i, width - i), beta = vec_load_first(g->beta + i, width - i);
-    vec_store_first(out + i, width - i, vec_fma(d, gamma, beta));
-  }
+  size_t i = 0;
+  for (; width - i >= VEC_LANES; i += VEC_LANES) scale_vector(g, i, VEC_LANES, m, scale, out);
+  if (i < width) scale_vector(g, i, width - i, m, scale, out);
 }
 
 void VEC_NAME(layer_norm)(const alb_layer_norm *g) {

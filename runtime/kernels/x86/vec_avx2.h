@@ -87,11 +87,6 @@ ALB_INLINE vec vec_negate(vec x) {
   return _mm256_xor_ps(x, _mm256_set1_ps(-0.0f));
 }
 
-/* x, and zero in lanes where y < least; NaN is not below. */
-ALB_INLINE vec vec_zero_below(vec x, vec y, float least) {
-  return _mm256_and_ps(x, _mm256_cmp_ps(y, _mm256_set1_ps(least), _CMP_NLT_UQ));
-}
-
 /* x times 2 to the integer in the low bits of `bits`. */
 ALB_INLINE vec vec_scale_by_bits(vec x, vec bits) {
   const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(bits), 23);

@@ -86,10 +86,6 @@ ALB_INLINE vec vec_negate(vec x) {
   return _mm512_xor_ps(x, _mm512_set1_ps(-0.0f));
 }
 
-ALB_INLINE vec vec_zero_below(vec x, vec y, float least) {
-  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, _mm512_set1_ps(least), _CMP_NLT_UQ), x);
-}
-
 ALB_INLINE vec vec_scale_by_bits(vec x, vec bits) {
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(bits), 23);
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), exponent));
