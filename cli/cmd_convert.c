@@ -36,7 +36,8 @@ static alb_status read_onnx(alb_diag *diag, const alb_convert_cli *cli, alb_onnx
 static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
   ALB_TRY(read_choices(diag, cli, out));
   ALB_TRY(read_onnx(diag, cli, &out->onnx));
-  out->passes.groups = cli->groups;
+  out->passes.groups = (alb_group_options){cli->groups, cli->keep_first, cli->keep_last};
+  out->plain_mean = cli->fold_method && strcmp(cli->fold_method, "mean") == 0;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;
   out->task = cli->task;
@@ -103,7 +104,9 @@ static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
   if (c->fidelity == ALB_ROUNDED) fprintf(stderr, "weights are rounded to %s\n", c->dtype);
-  if (c->fidelity == ALB_FOLDED) fprintf(stderr, "layers that differ were folded into their mean\n");
+  if (c->fidelity == ALB_FOLDED) {
+    fprintf(stderr, "layers that differ were %sfolded into their mean\n", c->fold.aligned ? "aligned and " : "");
+  }
 }
 
 /* The warning that nobody is to miss. */

@@ -6,6 +6,7 @@
 #include "converter/writer.h"
 #include "graph/heads.h"
 #include "passes/layer_table.h"
+#include "tune/fold_align.h"
 
 typedef struct job {
   alb_diag *diag;
@@ -125,6 +126,7 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.dtype = passes.dtype ? passes.dtype : alb_default_dtype(c->loaded);
   passes.report = &out->fold;
+  if (!c->options->plain_mean) passes.align = alb_fold_align;
   const alb_dtype given = alb_default_dtype(c->loaded);
   if (is_quantised(given) && passes.dtype != given) {
     return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: --dtype %s is not supported",

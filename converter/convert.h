@@ -21,6 +21,7 @@ typedef struct alb_convert_options {
   const struct alb_form *form;       /* default: .alb */
   alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own, see alb_default_dtype) */
   const char *task;                  /* default "auto": keep every head that the source has */
+  bool plain_mean;                   /* fold layers as they are; default false: aligned first (tune/align.h) */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */

@@ -47,12 +47,21 @@ static int by_name(const void *a, const void *b) {
   return strcmp((*x)->name, (*y)->name);
 }
 
+/* " --keep-first 2", or nothing for 0 and where there is no memory. */
+static const char *count_text(alb_arena *arena, const char *option, size_t n) {
+  const char *text = n ? alb_arena_printf(arena, "%s %zu", option, n) : NULL;
+  return text ? text : "";
+}
+
 /* The options that change the bytes, spelled in one way only. */
 static char *options_text(alb_arena *arena, const alb_convert_options *o, const alb_package *package) {
-  return alb_arena_printf(arena, "--share %s%s%s%s --dtype %s --task %s%s", package->share,
-                          o->passes.groups ? " --groups " : "", o->passes.groups ? o->passes.groups : "",
-                          o->passes.share_norms ? " --share-norms" : "", package->dtype, o->task ? o->task : "auto",
-                          o->compress ? " --compress" : "");
+  const alb_group_options *groups = &o->passes.groups;
+  return alb_arena_printf(arena, "--share %s%s%s%s%s%s%s --dtype %s --task %s%s", package->share,
+                          groups->spec ? " --groups " : "", groups->spec ? groups->spec : "",
+                          count_text(arena, " --keep-first", groups->keep_first),
+                          count_text(arena, " --keep-last", groups->keep_last),
+                          o->plain_mean ? " --fold-method mean" : "", o->passes.share_norms ? " --share-norms" : "",
+                          package->dtype, o->task ? o->task : "auto", o->compress ? " --compress" : "");
 }
 
 static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_loaded *loaded,
@@ -64,7 +73,9 @@ static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_lo
   m->tool = TEXT("albert-convert " ALB_VERSION_TEXT);
   m->options = options_text(arena, options, package);
   const Alb__Provenance *before = loaded->alb ? alb_reader_manifest(loaded->alb)->provenance : NULL;
-  m->fold = TEXT(fold->lossy ? "lossy: matrices replaced by their mean" : "lossless");
+  m->fold = TEXT(!fold->lossy    ? "lossless"
+                 : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
+                                 : "lossy: matrices replaced by their mean");
   if (before && !fold->lossy) m->fold = before->fold; /* what was lost stays lost */
   m->files = ALB_NEW_ARRAY(arena, Alb__SourceFile *, loaded->source.files.count);
   if (!m->options || !m->files) return no_memory(diag);

@@ -96,6 +96,17 @@ alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype,
   return push_blob(diag, table, &source, blob);
 }
 
+alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t elements, float **values, uint32_t *blob) {
+  uint64_t size;
+  uint8_t *bytes;
+  if (__builtin_mul_overflow(elements, sizeof **values, &size) || size > SIZE_MAX) {
+    return alb_fail(diag, ALB_OVERFLOW, "a blob of %llu elements", (unsigned long long)elements);
+  }
+  ALB_TRY(alb_spill_alloc(diag, &table->made, (size_t)size, &bytes));
+  *values = (float *)(void *)bytes;
+  return alb_tensors_blob(diag, table, ALB_F32, elements, (alb_span){bytes, (size_t)size}, blob);
+}
+
 static bool same_recipe(const alb_blob *a, const alb_blob *b) {
   return a->kind == b->kind && a->dtype == b->dtype && a->elements == b->elements && a->rows == b->rows &&
          a->columns == b->columns && a->input_count == b->input_count &&
@@ -180,5 +191,6 @@ void alb_tensors_free(alb_tensors *table) {
   alb_vec_free(&table->blobs);
   alb_vec_free(&table->tensors);
   alb_strmap_free(&table->names);
+  alb_spill_free(&table->made);
   alb_arena_free(&table->arena);
 }

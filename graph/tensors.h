@@ -11,6 +11,7 @@
 #include "base/dtype.h"
 #include "base/hash.h"
 #include "base/span.h"
+#include "base/spill.h"
 #include "base/status.h"
 #include "base/strmap.h"
 #include "base/vec.h"
@@ -55,7 +56,8 @@ typedef struct alb_tensors {
   ALB_VEC(alb_blob) blobs;
   ALB_VEC(alb_tensor) tensors;
   alb_strmap names;
-  bool mapped; /* source blobs lie in mapped files, whose pages may be given back after use */
+  alb_spill made; /* bytes of blobs that no file holds */
+  bool mapped;    /* source blobs lie in mapped files, whose pages may be given back after use */
 } alb_tensors;
 
 /* Number of elements of a shape; every dimension and every partial product is checked
@@ -73,6 +75,9 @@ alb_status alb_tensors_view(alb_diag *diag, alb_tensors *table, alb_str name, si
 /* Adds source bytes as a blob without a tensor, to make recipes of: elements * dtype size bytes (ALB_SHAPE). */
 alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype, uint64_t elements, alb_span bytes,
                             uint32_t *blob);
+/* Adds a blob of f32 whose values the caller writes before anything else looks at it. They live as long as the table.
+ */
+alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t elements, float **values, uint32_t *blob);
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
 
@@ -94,7 +99,7 @@ alb_status alb_blob_hash(alb_diag *diag, alb_tensors *table, uint32_t blob, alb_
 alb_status alb_blob_f32(alb_diag *diag, const alb_tensors *table, uint32_t blob, float *out);
 
 /* Makes *to (empty before) a table with the same ids over the same source bytes, known hashes
- * included. */
+ * included. Values that were made stay with `from`. */
 alb_status alb_tensors_clone(alb_diag *diag, const alb_tensors *from, alb_tensors *to);
 
 void alb_tensors_free(alb_tensors *table);

@@ -3,21 +3,13 @@
  *   call set=0 {w0, g0}                  call set=2 {mean(w0, w1), g0}
  *   call set=1 {w1, g1}    -- all -->    call set=3 {mean(w0, w1), g1}
  *
- * Parameters that are equal fold without loss. Unequal matrices of a folded block become what the
- * method makes of them; biases and norms stay per layer unless share_norms. Mode none does the
+ * Parameters that are equal fold without loss. Unequal matrices of a folded block become their mean, after
+ * options->align has made them more alike; biases and norms stay per layer unless share_norms. Mode none does the
  * opposite: every layer gets blobs of its own. Needs roll-layers. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "passes/layer_table.h"
-
-/* How unequal matrices become one: a line a method. */
-static const struct {
-  const char *name;
-  alb_blob_kind recipe;
-} methods[] = {
-    {"mean", ALB_BLOB_MEAN},
-};
 
 typedef struct folder {
   alb_diag *diag;
@@ -75,11 +67,11 @@ static alb_status measure(const folder *f, size_t parameter, uint32_t group, uin
   return status;
 }
 
-/* The recipe that folds one group: the method over all its layers, or the equal blob as f32. */
+/* The recipe that folds one group: the mean of all its layers, or the equal blob as f32. */
 static alb_status fold_blob(const folder *f, size_t parameter, uint32_t group, uint32_t *blob) {
   uint32_t *inputs = ALB_NEW_ARRAY(f->scratch, uint32_t, f->table.layers);
   if (!inputs) return alb_fail_memory(f->diag, f->table.layers * sizeof *inputs, "a recipe");
-  alb_blob recipe = {.kind = methods[0].recipe, .dtype = ALB_F32, .inputs = inputs};
+  alb_blob recipe = {.kind = ALB_BLOB_MEAN, .dtype = ALB_F32, .inputs = inputs};
   for (size_t l = 0; l < f->table.layers; l++) {
     if (f->groups.group_of[l] == group) inputs[recipe.input_count++] = tensor_at(f, l, parameter)->blob;
   }
@@ -127,17 +119,20 @@ static alb_status note_change(const folder *f, alb_fold_change change) {
   return alb_vec_push(&report->changes, change) ? ALB_OK : alb_fail_memory(f->diag, sizeof change, "the fold report");
 }
 
+static alb_status check_float(const folder *f, size_t parameter) {
+  const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
+  if (dtype != ALB_I8 && dtype != ALB_I4) return ALB_OK;
+  return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
+                  alb_dtype_name(dtype));
+}
+
 /* Folds one parameter of all layers. Types must stay equal over all sets, so if one group has to be
  * folded, every group is. */
 static alb_status fold_parameter(const folder *f, size_t parameter, size_t *changes) {
   uint32_t unequal = 0;
   for (uint32_t g = 0; g < f->groups.count; g++) unequal += !group_is_equal(f, parameter, g);
   if (!unequal) return ALB_OK;
-  const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
-  if (dtype == ALB_I8 || dtype == ALB_I4) {
-    return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
-                    alb_dtype_name(dtype));
-  }
+  ALB_TRY(check_float(f, parameter));
   alb_fold_change change = {.parameter = f->table.parameters[parameter].name};
   uint32_t *folded = ALB_NEW_ARRAY(f->scratch, uint32_t, f->groups.count);
   if (!folded) return alb_fail_memory(f->diag, f->groups.count * sizeof *folded, "groups");
@@ -181,12 +176,34 @@ static alb_status unshare_all(const folder *f, size_t *changes) {
   return ALB_OK;
 }
 
+/* True when the parameter is folded and some group's layers differ in it. */
+static bool is_lossy(const folder *f, size_t parameter) {
+  if (!is_folded(f, &f->table.parameters[parameter])) return false;
+  for (uint32_t g = 0; g < f->groups.count; g++) {
+    if (!group_is_equal(f, parameter, g)) return true;
+  }
+  return false;
+}
+
+/* Lets the layers be made more alike, if the fold of their matrices would lose. */
+static alb_status align(folder *f) {
+  alb_fold_job job = {.graph = f->graph, .table = &f->table, .groups = &f->groups, .report = f->options->report};
+  for (size_t p = 0; p < f->table.parameter_count; p++) {
+    if (!f->table.parameters[p].matrix || !is_lossy(f, p)) continue;
+    ALB_TRY(check_float(f, p));
+    *(f->table.parameters[p].ffn ? &job.ffn : &job.attention) = true;
+  }
+  if (!f->options->align || (!job.attention && !job.ffn)) return ALB_OK;
+  return f->options->align(f->diag, f->options->align_context, &job);
+}
+
 static alb_status fold(folder *f, size_t *changes) {
   ALB_TRY(alb_layer_table_read(f->diag, f->graph, f->scratch, &f->table));
-  ALB_TRY(alb_groups_parse(f->diag, f->scratch, f->options->groups, f->table.layers, &f->groups));
+  ALB_TRY(alb_groups_parse(f->diag, f->scratch, &f->options->groups, f->table.layers, &f->groups));
   if (!f->table.layers) return ALB_OK;
   const size_t before = alb_layer_table_sets(&f->table);
   if (f->options->mode == ALB_SHARE_NONE) ALB_TRY(unshare_all(f, changes));
+  ALB_TRY(align(f));
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (is_folded(f, &f->table.parameters[p])) ALB_TRY(fold_parameter(f, p, changes));
   }

@@ -27,9 +27,16 @@ typedef struct alb_groups {
   const uint32_t *group_of; /* [layers], in the caller's arena */
 } alb_groups;
 
-/* `spec` NULL: one group of all layers. Errors (ALB_USAGE): not a number, a layer missing, twice or
- * out of range, N not between 1 and layers. */
-alb_status alb_groups_parse(alb_diag *diag, alb_arena *arena, const char *spec, size_t layers, alb_groups *out);
+/* The first and the last layers may be kept out: each is a group of its own, and the spec is about the others. */
+typedef struct alb_group_options {
+  const char *spec;             /* default NULL: one group */
+  size_t keep_first, keep_last; /* default 0 */
+} alb_group_options;
+
+/* Errors (ALB_USAGE): not a number, a layer missing, twice or out of range, N not between 1 and the number of layers,
+ * no layer left between those that are kept. */
+alb_status alb_groups_parse(alb_diag *diag, alb_arena *arena, const alb_group_options *options, size_t layers,
+                            alb_groups *out);
 
 /* How far folding moved the weights of one parameter: relative = sqrt(moved / energy), where moved
  * is the sum of |w - mean|^2 and energy the sum of |w|^2 over all layers; 0: they were equal. */
@@ -41,18 +48,33 @@ typedef struct alb_fold_change {
 /* What folding did. Start with {0}; alb_vec_free(&changes) after use. */
 typedef struct alb_fold_report {
   bool lossy;
+  bool aligned; /* layers were aligned before their mean was taken */
   size_t layers, sets_before, sets_after;
   ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
 } alb_fold_report;
 
+/* A lossy fold in hand: what its helpers are told. */
+typedef struct alb_fold_job {
+  alb_graph *graph;
+  struct alb_layer_table *table; /* passes/layer_table.h: which tensor each layer binds, to be changed in place */
+  const alb_groups *groups;
+  bool attention, ffn;     /* whose matrices are folded with loss */
+  alb_fold_report *report; /* may be NULL */
+} alb_fold_job;
+
+/* Makes layers more alike, without changing what they compute, before they are folded. */
+typedef alb_status alb_fold_helper(alb_diag *diag, void *context, const alb_fold_job *job);
+
 /* Zero means default everywhere. */
 typedef struct alb_pass_options {
-  alb_share_mode mode;     /* fold-layers; default exact */
-  const char *groups;      /* fold-layers; default NULL: one group */
-  bool share_norms;        /* fold-layers: fold LayerNorms and biases too; default false */
-  bool measure;            /* fold-layers: measure how far weights move; default false */
-  alb_fold_report *report; /* fold-layers; may be NULL */
-  alb_dtype dtype;         /* quantize-weights; default f32 */
+  alb_share_mode mode;      /* fold-layers; default exact */
+  alb_group_options groups; /* fold-layers */
+  bool share_norms;         /* fold-layers: fold LayerNorms and biases too; default false */
+  bool measure;             /* fold-layers: measure how far weights move; default false */
+  alb_fold_report *report;  /* fold-layers; may be NULL */
+  alb_fold_helper *align;   /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
+  void *align_context;
+  alb_dtype dtype; /* quantize-weights; default f32 */
 } alb_pass_options;
 
 typedef struct alb_pass {

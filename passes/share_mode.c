@@ -27,13 +27,13 @@ static bool take_layer(const char **p, size_t *out) {
   return true;
 }
 
-/* N groups as even as they come: layer l is in group l * N / layers. */
-static alb_status even_groups(alb_diag *diag, size_t count, uint32_t *group_of, alb_groups *out) {
-  if (count < 1 || count > out->layers) {
-    return alb_fail(diag, ALB_USAGE, "--groups: %zu groups of %zu layers", count, out->layers);
-  }
-  for (size_t l = 0; l < out->layers; l++) group_of[l] = (uint32_t)(l * count / out->layers);
-  out->count = count;
+/* N groups, as even as they come, of the layers from `first` on: the l-th is in group l * N / layers. */
+static alb_status even_groups(alb_diag *diag, size_t count, size_t first, size_t layers, uint32_t *group_of,
+                              alb_groups *out) {
+  if (count < 1 || count > layers)
+    return alb_fail(diag, ALB_USAGE, "--groups: %zu groups of %zu layers", count, layers);
+  for (size_t l = 0; l < layers; l++) group_of[first + l] = (uint32_t)(out->count + l * count / layers);
+  out->count += count;
   return ALB_OK;
 }
 
@@ -50,7 +50,8 @@ static alb_status take_group(alb_diag *diag, const char **p, uint32_t *group_of,
     return alb_fail(diag, ALB_USAGE, "--groups: %zu-%zu is not within layers 0-%zu", first, last, out->layers - 1);
   }
   for (size_t l = first; l <= last; l++) {
-    if (group_of[l] != UINT32_MAX) return alb_fail(diag, ALB_USAGE, "--groups: layer %zu stands in two groups", l);
+    if (group_of[l] != UINT32_MAX)
+      return alb_fail(diag, ALB_USAGE, "--groups: layer %zu stands in two groups, or is kept", l);
     group_of[l] = (uint32_t)out->count;
   }
   out->count++;
@@ -59,8 +60,6 @@ static alb_status take_group(alb_diag *diag, const char **p, uint32_t *group_of,
 
 /* "0-5,6-11": each item is one group; a single number is a group of one. */
 static alb_status listed_groups(alb_diag *diag, const char *p, uint32_t *group_of, alb_groups *out) {
-  for (size_t l = 0; l < out->layers; l++) group_of[l] = UINT32_MAX;
-  out->count = 0;
   ALB_TRY(take_group(diag, &p, group_of, out));
   while (*p == ',') {
     p++;
@@ -73,13 +72,28 @@ static alb_status listed_groups(alb_diag *diag, const char *p, uint32_t *group_o
   return ALB_OK;
 }
 
-alb_status alb_groups_parse(alb_diag *diag, alb_arena *arena, const char *spec, size_t layers, alb_groups *out) {
+/* Layers first .. first + count - 1, each as a group of its own. */
+static void keep(size_t first, size_t count, uint32_t *group_of, alb_groups *out) {
+  for (size_t l = first; l < first + count; l++) group_of[l] = (uint32_t)out->count++;
+}
+
+alb_status alb_groups_parse(alb_diag *diag, alb_arena *arena, const alb_group_options *options, size_t layers,
+                            alb_groups *out) {
   uint32_t *group_of = ALB_NEW_ARRAY(arena, uint32_t, layers ? layers : 1);
   if (!group_of) return alb_fail_memory(diag, layers * sizeof *group_of, "groups");
-  *out = (alb_groups){.layers = layers, .count = layers ? 1 : 0, .group_of = group_of};
-  if (!spec || !layers) return ALB_OK;
-  const char *p = spec;
+  *out = (alb_groups){.layers = layers, .group_of = group_of};
+  if (!layers) return ALB_OK;
+  const size_t first = options->keep_first, last = options->keep_last;
+  if (first >= layers || last >= layers - first) {
+    return alb_fail(diag, ALB_USAGE, "--keep-first %zu, --keep-last %zu: no layer of %zu is left", first, last, layers);
+  }
+  for (size_t l = 0; l < layers; l++) group_of[l] = UINT32_MAX;
+  keep(0, first, group_of, out);
+  keep(layers - last, last, group_of, out);
+  const char *p = options->spec ? options->spec : "1";
   size_t count;
-  if (take_layer(&p, &count) && *p == '\0') return even_groups(diag, count, group_of, out);
-  return listed_groups(diag, spec, group_of, out);
+  if (take_layer(&p, &count) && *p == '\0') {
+    return even_groups(diag, count, first, layers - first - last, group_of, out);
+  }
+  return listed_groups(diag, options->spec, group_of, out);
 }

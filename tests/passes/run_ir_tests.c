@@ -21,7 +21,7 @@ enum { TOKENS = 5, SEQUENCES = 2 };
 
 typedef struct test {
   alb_arena arena;
-  const char *path, *passes, *groups;
+  const char *path, *passes;
   alb_str input, expected;
   alb_pass_options options;
   double tolerance; /* < 0: any */
@@ -51,7 +51,7 @@ static bool read_options(test *t) {
   const char *share = directive(t, "share", 0), *dtype = directive(t, "dtype", 0);
   const char *tolerance = directive(t, "tolerance", 0);
   t->passes = directive(t, "pass", 0);
-  t->options.groups = directive(t, "groups", 0);
+  t->options.groups.spec = directive(t, "groups", 0);
   t->options.share_norms = directive(t, "share-norms", 0) != NULL;
   if (share) t->options.mode = alb_share_by_name(alb_str_of(share));
   if (dtype) t->options.dtype = alb_dtype_by_name(alb_str_of(dtype));

@@ -15,15 +15,30 @@ static void test_names(void **state) {
 }
 
 /* expected: one digit a layer, its group. */
-static void check_groups(const char *spec, const char *expected, size_t count) {
+static void check_kept(const char *spec, size_t first, size_t last, const char *expected, size_t count) {
+  const alb_group_options options = {spec, first, last};
   alb_arena arena = {0};
   alb_diag diag = {0};
   alb_groups groups;
-  assert_ok(&diag, alb_groups_parse(&diag, &arena, spec, strlen(expected), &groups));
+  assert_ok(&diag, alb_groups_parse(&diag, &arena, &options, strlen(expected), &groups));
   assert_int_equal(groups.layers, strlen(expected));
   assert_int_equal(groups.count, count);
   for (size_t l = 0; l < groups.layers; l++) assert_int_equal(groups.group_of[l], expected[l] - '0');
   alb_arena_free(&arena);
+}
+
+static void check_groups(const char *spec, const char *expected, size_t count) {
+  check_kept(spec, 0, 0, expected, count);
+}
+
+static void test_kept(void **state) {
+  (void)state;
+  check_kept(NULL, 1, 0, "011111", 2);
+  check_kept(NULL, 0, 2, "222201", 3);
+  check_kept(NULL, 1, 1, "022221", 3);
+  check_kept("2", 1, 1, "022331", 4);
+  check_kept("1-2,3-4", 1, 1, "022331", 4);
+  check_kept(NULL, 2, 3, "015234", 6);
 }
 
 static void test_good(void **state) {
@@ -70,7 +85,20 @@ static void test_bad(void **state) {
   alb_diag diag = {0};
   alb_groups groups;
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    assert_refused(&diag, alb_groups_parse(&diag, &arena, bad[i].spec, 6, &groups), ALB_USAGE, bad[i].message);
+    assert_refused(&diag, alb_groups_parse(&diag, &arena, &(alb_group_options){.spec = bad[i].spec}, 6, &groups),
+                   ALB_USAGE, bad[i].message);
+  }
+  static const struct {
+    alb_group_options options;
+    const char *message;
+  } kept[] = {
+      {{NULL, 6, 0}, "no layer of 6 is left"},        {{NULL, 3, 3}, "no layer of 6 is left"},
+      {{NULL, SIZE_MAX, 2}, "no layer of 6 is left"}, {{NULL, 2, SIZE_MAX}, "no layer of 6 is left"},
+      {{"5", 1, 1}, "5 groups of 4 layers"},          {{"0-4", 1, 1}, "layer 0 stands in two groups, or is kept"},
+      {{"1-3", 1, 1}, "layer 4 stands in no group"},
+  };
+  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+    assert_refused(&diag, alb_groups_parse(&diag, &arena, &kept[i].options, 6, &groups), ALB_USAGE, kept[i].message);
   }
   alb_arena_free(&arena);
 }
@@ -79,6 +107,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),
       cmocka_unit_test(test_good),
+      cmocka_unit_test(test_kept),
       cmocka_unit_test(test_bad),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
