@@ -6,7 +6,11 @@
 
 #include "cli/convert_dedup.h"
 #include "cli/json_out.h"
+#include "cli/source_texts.h"
 #include "converter/writer.h"
+
+/* Tokens of --calib that are used: more change little and take longer. */
+enum { CALIB_TOKENS = 1 << 15 };
 
 /* ---- options ---- */
 
@@ -105,7 +109,8 @@ static void print_fidelity(const alb_conversion *c) {
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
   if (c->fidelity == ALB_ROUNDED) fprintf(stderr, "weights are rounded to %s\n", c->dtype);
   if (c->fidelity == ALB_FOLDED) {
-    fprintf(stderr, "layers that differ were %sfolded into their mean\n", c->fold.aligned ? "aligned and " : "");
+    fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
+            c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
   }
 }
 
@@ -250,20 +255,40 @@ static alb_status write_unrecognised(alb_diag *diag, const alb_convert_cli *cli,
   return status;
 }
 
-static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source,
-                          const alb_convert_options *options, alb_loaded *loaded, const char **file) {
+static alb_status read_calib(alb_diag *diag, const alb_convert_cli *cli, const alb_loaded *loaded,
+                             alb_source_texts *texts, alb_convert_options *options, const char **file) {
+  const char *source = *file;
+  if (!cli->calib) return ALB_OK;
+  if (loaded->vocab.tokenizer) *file = cli->calib;
+  ALB_TRY(alb_source_texts_read(diag, loaded, cli->calib, CALIB_TOKENS, texts));
+  options->calib = &texts->sequences;
+  options->calib_hash = texts->hash;
+  *file = source;
+  return ALB_OK;
+}
+
+static alb_status convert_loaded(alb_diag *diag, const alb_convert_cli *cli, const char *source,
+                                 const alb_convert_options *options, alb_loaded *loaded, const char **file) {
   alb_conversion conversion;
-  alb_status status = alb_model_load(diag, source, loaded);
-  if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
-    return write_unrecognised(diag, cli, source, loaded, file);
-  }
-  if (status != ALB_OK) return status;
-  status = alb_convert(diag, loaded, cli->output, options, &conversion);
+  alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
   if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion);
   if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion);
   if (status == ALB_OK && !cli->quiet) print_warning(&conversion);
   if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
   alb_conversion_free(&conversion);
+  return status;
+}
+
+static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source, alb_convert_options *options,
+                          alb_loaded *loaded, const char **file) {
+  alb_source_texts texts = {0};
+  alb_status status = alb_model_load(diag, source, loaded);
+  if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
+    return write_unrecognised(diag, cli, source, loaded, file);
+  }
+  if (status == ALB_OK) status = read_calib(diag, cli, loaded, &texts, options, file);
+  if (status == ALB_OK) status = convert_loaded(diag, cli, source, options, loaded, file);
+  alb_source_texts_free(&texts);
   return status;
 }
 

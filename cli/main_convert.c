@@ -31,6 +31,8 @@ static const alb_option options[] = {
     {"keep-last", 0, ALB_OPTION_SIZE, FIELD(keep_last), C, "N", "so do the last N layers; default 0"},
     {"fold-method", 0, ALB_OPTION_CHOICE, FIELD(fold_method), C, "aligned|mean",
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
+    {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C, "FILE",
+     "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
     {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},
     {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C, NULL,
      "fold LayerNorms and biases too; default: they stay per layer"},

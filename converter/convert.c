@@ -7,6 +7,7 @@
 #include "graph/heads.h"
 #include "passes/layer_table.h"
 #include "tune/fold_align.h"
+#include "tune/fold_refit.h"
 
 typedef struct job {
   alb_diag *diag;
@@ -127,6 +128,8 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   passes.dtype = passes.dtype ? passes.dtype : alb_default_dtype(c->loaded);
   passes.report = &out->fold;
   if (!c->options->plain_mean) passes.align = alb_fold_align;
+  if (c->options->calib) passes.refit = alb_fold_refit;
+  passes.refit_context = (void *)(uintptr_t)c->options->calib;
   const alb_dtype given = alb_default_dtype(c->loaded);
   if (is_quantised(given) && passes.dtype != given) {
     return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: --dtype %s is not supported",

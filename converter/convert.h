@@ -3,6 +3,7 @@
 #define ALB_CONVERTER_CONVERT_H
 
 #include "converter/model_load.h"
+#include "graph/interpret.h"
 #include "passes/pass.h"
 
 /* A form of output (converter/writer.h). */
@@ -22,6 +23,8 @@ typedef struct alb_convert_options {
   alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own, see alb_default_dtype) */
   const char *task;                  /* default "auto": keep every head that the source has */
   bool plain_mean;                   /* fold layers as they are; default false: aligned first (tune/align.h) */
+  const alb_sequences *calib;        /* texts to adjust a lossy fold to; default NULL: not adjusted */
+  const char *calib_hash;            /* of their file, for the provenance */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */

@@ -185,28 +185,45 @@ static bool is_lossy(const folder *f, size_t parameter) {
   return false;
 }
 
-/* Lets the layers be made more alike, if the fold of their matrices would lose. */
-static alb_status align(folder *f) {
-  alb_fold_job job = {.graph = f->graph, .table = &f->table, .groups = &f->groups, .report = f->options->report};
+/* What the helpers are told: which blocks lose. */
+static alb_status prepare(folder *f, alb_fold_job *job) {
+  *job = (alb_fold_job){.graph = f->graph,
+                        .table = &f->table,
+                        .groups = &f->groups,
+                        .norms = f->options->share_norms,
+                        .report = f->options->report};
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (!f->table.parameters[p].matrix || !is_lossy(f, p)) continue;
     ALB_TRY(check_float(f, p));
-    *(f->table.parameters[p].ffn ? &job.ffn : &job.attention) = true;
+    *(f->table.parameters[p].ffn ? &job->ffn : &job->attention) = true;
   }
-  if (!f->options->align || (!job.attention && !job.ffn)) return ALB_OK;
-  return f->options->align(f->diag, f->options->align_context, &job);
+  return ALB_OK;
+}
+
+static alb_status fold_all(folder *f, alb_fold_job *job, size_t *changes) {
+  const alb_pass_options *options = f->options;
+  const bool lossy = job->attention || job->ffn;
+  const size_t count = f->table.layers * f->table.parameter_count;
+  if (lossy && options->align) ALB_TRY(options->align(f->diag, options->align_context, job));
+  uint32_t *source = ALB_NEW_ARRAY(f->scratch, uint32_t, count);
+  if (!source) return alb_fail_memory(f->diag, count * sizeof *source, "layers");
+  memcpy(source, f->table.tensors, count * sizeof *source);
+  job->source = source;
+  for (size_t p = 0; p < f->table.parameter_count; p++) {
+    if (is_folded(f, &f->table.parameters[p])) ALB_TRY(fold_parameter(f, p, changes));
+  }
+  return lossy && options->refit ? options->refit(f->diag, options->refit_context, job) : ALB_OK;
 }
 
 static alb_status fold(folder *f, size_t *changes) {
+  alb_fold_job job;
   ALB_TRY(alb_layer_table_read(f->diag, f->graph, f->scratch, &f->table));
   ALB_TRY(alb_groups_parse(f->diag, f->scratch, &f->options->groups, f->table.layers, &f->groups));
   if (!f->table.layers) return ALB_OK;
   const size_t before = alb_layer_table_sets(&f->table);
   if (f->options->mode == ALB_SHARE_NONE) ALB_TRY(unshare_all(f, changes));
-  ALB_TRY(align(f));
-  for (size_t p = 0; p < f->table.parameter_count; p++) {
-    if (is_folded(f, &f->table.parameters[p])) ALB_TRY(fold_parameter(f, p, changes));
-  }
+  ALB_TRY(prepare(f, &job));
+  ALB_TRY(fold_all(f, &job, changes));
   if (f->options->report) {
     f->options->report->layers = f->table.layers;
     f->options->report->sets_before = before;

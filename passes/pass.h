@@ -48,7 +48,8 @@ typedef struct alb_fold_change {
 /* What folding did. Start with {0}; alb_vec_free(&changes) after use. */
 typedef struct alb_fold_report {
   bool lossy;
-  bool aligned; /* layers were aligned before their mean was taken */
+  bool aligned;  /* layers were aligned before their mean was taken */
+  bool refitted; /* what stays per layer was adjusted to texts afterwards */
   size_t layers, sets_before, sets_after;
   ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
 } alb_fold_report;
@@ -59,10 +60,12 @@ typedef struct alb_fold_job {
   struct alb_layer_table *table; /* passes/layer_table.h: which tensor each layer binds, to be changed in place */
   const alb_groups *groups;
   bool attention, ffn;     /* whose matrices are folded with loss */
+  bool norms;              /* biases and norms are folded too */
+  const uint32_t *source;  /* after the fold: table->tensors as they were before it */
   alb_fold_report *report; /* may be NULL */
 } alb_fold_job;
 
-/* Makes layers more alike, without changing what they compute, before they are folded. */
+/* Helps a fold: before it, to make layers more alike without changing what they compute; after it, to repair. */
 typedef alb_status alb_fold_helper(alb_diag *diag, void *context, const alb_fold_job *job);
 
 /* Zero means default everywhere. */
@@ -73,7 +76,8 @@ typedef struct alb_pass_options {
   bool measure;             /* fold-layers: measure how far weights move; default false */
   alb_fold_report *report;  /* fold-layers; may be NULL */
   alb_fold_helper *align;   /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
-  void *align_context;
+  alb_fold_helper *refit;   /* fold-layers: called after it; default NULL */
+  void *align_context, *refit_context;
   alb_dtype dtype; /* quantize-weights; default f32 */
 } alb_pass_options;
 

@@ -49,7 +49,7 @@ alb_status alb_align_neurons(alb_diag *diag, const alb_align_dims *dims, const a
 /* What is aligned. A block that is not is not looked at: its matrices may be NULL. */
 enum { ALB_ALIGN_ATTENTION = 1, ALB_ALIGN_FFN = 2 };
 
-/* Aligns these blocks of each of n layers but layers[reference], on all threads; the same result on any number of them.
+/* Aligns these blocks of each of n layers but layers[reference], on one thread.
  * Errors: ALB_MEMORY; ALB_UNSUPPORTED when products of the weights are too large for numbers. */
 alb_status alb_align_layers(alb_diag *diag, const alb_align_dims *dims, unsigned blocks, const alb_align_layer *layers,
                             size_t n, size_t reference);

@@ -226,7 +226,8 @@ static void check_model(const char *path, const char *passes, bool attention, bo
   assert_ok(&diag, alb_groups_parse(&diag, &arena, &one, table.layers, &groups));
   run_model(&graph, &before);
   const uint32_t first = name ? blob_of(&graph, &table, 0, name) : 0;
-  const alb_fold_job job = {&graph, &table, &groups, attention, ffn, &report};
+  const alb_fold_job job = {
+      .graph = &graph, .table = &table, .groups = &groups, .attention = attention, .ffn = ffn, .report = &report};
   assert_ok(&diag, alb_fold_align(&diag, NULL, &job));
   assert_ok(&diag, alb_layer_table_write(&diag, &graph, &table));
   assert_ok(&diag, alb_graph_verify(&diag, &graph));

@@ -1,0 +1,265 @@
+/* Adjusting a fold to texts: fits are exact where they can be, layers compute what the interpreter says, and the fold
+ * comes nearer to the source, the same on any number of threads. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/parallel.h"
+#include "converter/model_load.h"
+#include "graph/interpret.h"
+#include "passes/layer_table.h"
+#include "tests/support/check.h"
+#include "tune/fold_align.h"
+#include "tune/fold_refit.h"
+#include "tune/layer_run.h"
+#include "tune/least_squares.h"
+
+static uint64_t state = 1;
+
+static float random_float(void) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (float)((double)(state >> 40) / (1 << 23) - 1.0);
+}
+
+static void fill(float *out, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = random_float();
+}
+
+/* ---- fits ---- */
+
+enum { ROWS = 600, K = 7, N = 5 };
+
+static float x[ROWS * K], y[ROWS * N], w[N * K], bias[N], got[N * K], got_bias[N];
+
+static void make_map(void) {
+  fill(x, ROWS * K);
+  fill(w, N * K);
+  fill(bias, N);
+  alb_rows_linear(x, ROWS, K, w, bias, N, y);
+}
+
+static void test_fit_linear(void **unused) {
+  (void)unused;
+  make_map();
+  fill(got, N * K);
+  assert_ok(NULL, alb_fit_linear(NULL, x, y, ROWS, K, N, 1e-9, got, got_bias));
+  for (size_t i = 0; i < N * K; i++) assert_true(fabsf(got[i] - w[i]) < 1e-5f);
+  for (size_t i = 0; i < N; i++) assert_true(fabsf(got_bias[i] - bias[i]) < 1e-5f);
+}
+
+/* A column that says nothing leaves its weights as they were. */
+static void test_fit_keeps(void **unused) {
+  (void)unused;
+  make_map();
+  for (size_t r = 0; r < ROWS; r++) x[r * K + 2] = 3;
+  alb_rows_linear(x, ROWS, K, w, bias, N, y);
+  memcpy(got, w, sizeof got);
+  for (size_t n = 0; n < N; n++) got[n * K + 2] = 42;
+  assert_ok(NULL, alb_fit_linear(NULL, x, y, ROWS, K, N, 0.01, got, got_bias));
+  for (size_t n = 0; n < N; n++) assert_true(fabsf(got[n * K + 2] - 42) < 1e-3f);
+  static float again[ROWS * N]; /* what it computes is right all the same */
+  alb_rows_linear(x, ROWS, K, got, got_bias, N, again);
+  for (size_t i = 0; i < ROWS * N; i++) assert_true(fabsf(again[i] - y[i]) < 0.05f);
+}
+
+static void test_fit_bias(void **unused) {
+  (void)unused;
+  make_map();
+  assert_ok(NULL, alb_fit_bias(NULL, x, y, ROWS, K, N, w, got_bias));
+  for (size_t i = 0; i < N; i++) assert_true(fabsf(got_bias[i] - bias[i]) < 1e-5f);
+}
+
+static void test_fit_scale(void **unused) {
+  (void)unused;
+  float gamma[N], beta[N], to[ROWS * N];
+  fill(y, ROWS * N);
+  for (size_t r = 0; r < ROWS; r++) y[r * N + 1] = 2; /* constant */
+  for (size_t i = 0; i < ROWS * N; i++) to[i] = y[i] * (float)(i % N + 1) - (float)(i % N);
+  alb_fit_scale(y, to, ROWS, N, gamma, beta);
+  for (size_t i = 0; i < N; i++) {
+    const bool constant = i == 1;
+    assert_true(fabsf(gamma[i] - (constant ? 0 : (float)(i + 1))) < 1e-5f);
+    assert_true(fabsf(beta[i] - (constant ? 3 : -(float)i)) < 1e-5f);
+  }
+}
+
+static void test_fit_refused(void **unused) {
+  (void)unused;
+  alb_diag diag = {0};
+  make_map();
+  x[3] = INFINITY;
+  assert_refused(&diag, alb_fit_linear(&diag, x, y, ROWS, K, N, 0.01, got, got_bias), ALB_UNSUPPORTED, "not finite");
+}
+
+/* ---- models ---- */
+
+enum { SEQUENCES = 24, LONGEST = 12 };
+
+typedef struct texts {
+  alb_sequences all;
+  uint32_t lengths[SEQUENCES];
+  int32_t ids[SEQUENCES * LONGEST], types[SEQUENCES * LONGEST], positions[SEQUENCES * LONGEST];
+} texts;
+
+static void make_texts(const alb_encoder_config *config, texts *t) {
+  size_t n = 0;
+  for (uint32_t s = 0; s < SEQUENCES; s++) {
+    t->lengths[s] = s % LONGEST + 1;
+    for (uint32_t i = 0; i < t->lengths[s]; i++, n++) {
+      t->ids[n] = (int32_t)((random_float() + 1) / 2 * (float)(config->vocab - 1));
+      t->types[n] = 0;
+      t->positions[n] = (int32_t)(i + config->position_offset);
+    }
+  }
+  t->all = (alb_sequences){SEQUENCES, n, t->lengths, t->ids, t->types, t->positions};
+}
+
+typedef struct model {
+  alb_loaded loaded;
+  alb_tensors tensors;
+  alb_graph graph;
+} model;
+
+static void open_model(const char *name, const alb_pass_options *options, const char *passes, model *m) {
+  alb_diag diag = {0};
+  char path[64];
+  *m = (model){0};
+  (void)snprintf(path, sizeof path, "tests/e2e/models/%s", name);
+  assert_ok(&diag, alb_model_load(&diag, path, &m->loaded));
+  assert_ok(&diag, alb_loaded_clone(&diag, &m->loaded, &m->tensors));
+  assert_ok(&diag, alb_loaded_graph(&diag, &m->loaded, &m->tensors, &m->graph));
+  assert_ok(&diag, alb_passes_run(&diag, &m->graph, passes, options, NULL));
+}
+
+static void close_model(model *m) {
+  alb_graph_free(&m->graph);
+  alb_tensors_free(&m->tensors);
+  alb_model_unload(&m->loaded);
+}
+
+static double difference(const float *a, const float *b, size_t n) {
+  double sum = 0, energy = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    energy += (double)b[i] * (double)b[i];
+  }
+  return sqrt(sum / energy);
+}
+
+/* All layers of a source, one after another. */
+static void check_run(const char *name, const char *passes) {
+  const alb_pass_options options = {0};
+  alb_arena arena = {0};
+  alb_layer_table table;
+  alb_layer_view view;
+  alb_layer_run r;
+  alb_array hidden;
+  static texts t;
+  model m;
+  open_model(name, &options, passes, &m);
+  make_texts(&m.loaded.spec.config, &t);
+  assert_ok(NULL, alb_layer_table_read(NULL, &m.graph, &arena, &table));
+  alb_layer_view_open(&m.graph, &table, &view);
+  assert_true(view.attention && view.ffn);
+  assert_ok(NULL, alb_layer_run_new(NULL, &view, &t.all, &r));
+  assert_ok(NULL, alb_layer_run_embed(NULL, &r));
+  for (size_t l = 0; l < table.layers; l++) assert_ok(NULL, alb_layer_run_layer(NULL, &r, table.tensors, l, NULL));
+  assert_ok(NULL, alb_interpret_encoder(NULL, &m.graph, &t.all, NULL, &hidden));
+  assert_true(difference(r.x, hidden.f32, hidden.rows * hidden.width) < 2e-6);
+  alb_array_free(&hidden);
+  alb_layer_run_free(&r);
+  alb_arena_free(&arena);
+  close_model(&m);
+}
+
+#define ROLLED "dedup-blobs,roll-layers"
+#define FUSED ROLLED ",fuse-qkv,fuse-activation,fuse-add-norm,fuse-embed-norm"
+
+static void test_run(void **unused) {
+  (void)unused;
+  static const char *const models[] = {"bert-gelu", "bert-f16", "bert-odd", "bert-silu", "albert-groups"};
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    check_run(models[i], ROLLED);
+    check_run(models[i], FUSED);
+  }
+}
+
+/* Hidden states of a fold; NULL texts: not adjusted to them. The caller frees them. */
+static alb_array fold(const char *name, alb_pass_options options, const alb_sequences *calib, const texts *t) {
+  alb_array hidden;
+  alb_fold_report report = {0};
+  model m;
+  options.align = alb_fold_align;
+  options.refit = calib ? alb_fold_refit : NULL;
+  options.refit_context = (void *)(uintptr_t)calib;
+  options.report = &report;
+  open_model(name, &options, ROLLED ",fold-layers", &m);
+  assert_int_equal(report.refitted, calib != NULL && report.lossy);
+  assert_ok(NULL, alb_interpret_encoder(NULL, &m.graph, &t->all, NULL, &hidden));
+  alb_vec_free(&report.changes);
+  close_model(&m);
+  return hidden;
+}
+
+static void check_fold(const char *name, alb_pass_options options) {
+  static texts t;
+  model source;
+  alb_array right;
+  const alb_pass_options none = {0};
+  open_model(name, &none, ROLLED, &source);
+  make_texts(&source.loaded.spec.config, &t);
+  assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
+  alb_array plain = fold(name, options, NULL, &t), fitted = fold(name, options, &t.all, &t);
+  alb_parallel_limit(1);
+  alb_array again = fold(name, options, &t.all, &t);
+  alb_parallel_limit(0);
+  const size_t n = right.rows * right.width;
+  const double before = difference(plain.f32, right.f32, n), after = difference(fitted.f32, right.f32, n);
+  if (!(after < 0.8 * before)) fail_msg("%s: %g before, %g after", name, before, after);
+  assert_memory_equal(fitted.f32, again.f32, n * sizeof(float));
+  alb_array_free(&right);
+  alb_array_free(&plain);
+  alb_array_free(&fitted);
+  alb_array_free(&again);
+  close_model(&source);
+}
+
+static void test_folds_come_nearer(void **unused) {
+  (void)unused;
+  static const char *const models[] = {"bert-gelu", "bert-f16", "bert-silu"};
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    check_fold(models[i], (alb_pass_options){.mode = ALB_SHARE_ALL});
+    check_fold(models[i], (alb_pass_options){.mode = ALB_SHARE_ATTENTION});
+    check_fold(models[i], (alb_pass_options){.mode = ALB_SHARE_FFN});
+  }
+}
+
+/* With norms shared there is nothing left but the base and unshared matrices: still one set. */
+static void test_shared_norms(void **unused) {
+  (void)unused;
+  static texts t;
+  alb_arena arena = {0};
+  alb_layer_table table;
+  alb_pass_options options = {.mode = ALB_SHARE_ALL, .share_norms = true};
+  model m;
+  const alb_pass_options none = {0};
+  open_model("bert-gelu", &none, ROLLED, &m);
+  make_texts(&m.loaded.spec.config, &t);
+  close_model(&m);
+  options.align = alb_fold_align;
+  options.refit = alb_fold_refit;
+  options.refit_context = &t.all;
+  open_model("bert-gelu", &options, ROLLED ",fold-layers", &m);
+  assert_ok(NULL, alb_layer_table_read(NULL, &m.graph, &arena, &table));
+  assert_int_equal(alb_layer_table_sets(&table), 1);
+  alb_arena_free(&arena);
+  close_model(&m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_fit_linear),        cmocka_unit_test(test_fit_keeps),    cmocka_unit_test(test_fit_bias),
+      cmocka_unit_test(test_fit_scale),         cmocka_unit_test(test_fit_refused),  cmocka_unit_test(test_run),
+      cmocka_unit_test(test_folds_come_nearer), cmocka_unit_test(test_shared_norms),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

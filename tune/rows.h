@@ -1,0 +1,25 @@
+/* What a layer computes on packed rows of numbers, products on one thread, the rest on all; the same result on any
+ * number of them. */
+#ifndef ALB_TUNE_ROWS_H
+#define ALB_TUNE_ROWS_H
+
+#include <stddef.h>
+
+#include "base/vocabulary.h"
+#include "graph/interpret.h"
+
+/* out[rows, n] = x[rows, k] w[n, k]^T + bias[n]; bias may be NULL. */
+void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out);
+/* out = activation(x), may be in place. */
+void alb_rows_activate(const float *x, size_t n, alb_activation activation, float *out);
+/* out = a + b, may be in place. */
+void alb_rows_add(const float *a, const float *b, size_t n, float *out);
+/* out = (x - mean) / sqrt(variance + eps) of each row. */
+void alb_rows_normalize(const float *x, size_t rows, size_t n, float eps, float *out);
+/* out = x gamma + beta, may be in place. */
+void alb_rows_scale(const float *x, size_t rows, size_t n, const float *gamma, const float *beta, float *out);
+/* Attention within each sequence; q, k, v, out: [tokens, hidden]. Errors: ALB_MEMORY. */
+alb_status alb_rows_attention(alb_diag *diag, const alb_sequences *batch, size_t hidden, size_t heads, const float *q,
+                              const float *k, const float *v, float *out);
+
+#endif
