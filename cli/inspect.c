@@ -50,6 +50,26 @@ uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t) {
   return t;
 }
 
+static bool block_is_equal(const alb_block_signature *block, size_t layers) {
+  for (size_t l = 0; l < layers; l++) {
+    if (block->equal[l] != 0) return false;
+  }
+  return true;
+}
+
+const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode) {
+  const alb_layer_signature *s = &inspection->layers;
+  const alb_share_facts *facts = alb_share_info(mode);
+  const bool equal = (!facts->attention || block_is_equal(&s->attention, s->layers)) &&
+                     (!facts->ffn || block_is_equal(&s->ffn, s->layers));
+  if (equal) return "equal";
+  for (size_t r = 0; r < s->role_count; r++) {
+    if (s->roles[r].ffn ? !facts->ffn : !facts->attention) continue;
+    if (s->roles[r].share <= ALB_SHARE_SOME) return "nothing to share: quantise, or fold and heal";
+  }
+  return "alike, not equal: folding is lossy";
+}
+
 static void count(alb_inspection *out) {
   const alb_loaded *loaded = &out->loaded;
   const alb_tensors *source = loaded->alb ? &loaded->tensors : &loaded->source.tensors;

@@ -26,6 +26,10 @@ void alb_inspection_free(alb_inspection *inspection);
 /* The first tensor of the table with the same bytes as tensor t: t itself when there is none. */
 uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
 
+/* What a folding mode has to share in this model, in words; its threshold of share is ALB_SHARE_SOME. */
+#define ALB_SHARE_SOME 0.5
+const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode);
+
 void alb_inspection_print(const alb_inspection *inspection, FILE *out);
 void alb_inspection_json(const alb_inspection *inspection, FILE *out);
 

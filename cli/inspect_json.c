@@ -95,6 +95,40 @@ static void json_block(alb_json *json, const char *key, const alb_block_signatur
   alb_json_close(json, '}');
 }
 
+static void json_role(alb_json *json, const alb_role_share *role, size_t layers) {
+  alb_json_open(json, '{');
+  key_text(json, "name", role->name);
+  key_text(json, "block", role->ffn ? "ffn" : "attention");
+  alb_json_key(json, "rho");
+  alb_json_double(json, role->rho, 6);
+  alb_json_key(json, "chance");
+  alb_json_double(json, 1 / (double)layers, 6);
+  alb_json_key(json, "share");
+  alb_json_double(json, role->share, 6);
+  alb_json_key(json, "adjacent");
+  alb_json_open(json, '[');
+  for (size_t l = 0; l + 1 < layers; l++) alb_json_double(json, role->adjacent[l], 6);
+  alb_json_close(json, ']');
+  alb_json_close(json, '}');
+}
+
+static void json_shareability(alb_json *json, const alb_inspection *in) {
+  alb_json_key(json, "shareability");
+  alb_json_open(json, '{');
+  alb_json_key(json, "roles");
+  alb_json_open(json, '[');
+  for (size_t r = 0; r < in->layers.role_count; r++) json_role(json, &in->layers.roles[r], in->layers.layers);
+  alb_json_close(json, ']');
+  alb_json_key(json, "verdict");
+  alb_json_open(json, '{');
+  for (int mode = 0; in->layers.role_count && mode < ALB_SHARE_COUNT; mode++) {
+    const alb_share_facts *facts = alb_share_info((alb_share_mode)mode);
+    if (facts->attention || facts->ffn) key_text(json, facts->name, alb_inspect_verdict(in, (alb_share_mode)mode));
+  }
+  alb_json_close(json, '}');
+  alb_json_close(json, '}');
+}
+
 static void json_sizes(alb_json *json, const alb_inspection *in) {
   alb_json_key(json, "sizes");
   alb_json_open(json, '{');
@@ -152,6 +186,7 @@ void alb_inspection_json(const alb_inspection *in, FILE *out) {
   alb_json_close(&json, ']');
   json_block(&json, "attention", &in->layers.attention, in->layers.layers);
   json_block(&json, "ffn", &in->layers.ffn, in->layers.layers);
+  json_shareability(&json, in);
   json_sizes(&json, in);
   alb_json_key(&json, "unused");
   alb_json_open(&json, '[');

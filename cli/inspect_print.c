@@ -90,6 +90,26 @@ static void print_matrix(const char *block, const alb_block_signature *s, size_t
   }
 }
 
+static void print_role(const alb_role_share *role, size_t layers, FILE *out) {
+  fprintf(out, "  %-28s %7.4f %8.4f %8.4f ", role->name, role->rho, 1 / (double)layers, role->share);
+  for (size_t l = 0; l + 1 < layers; l++) fprintf(out, "%7.3f", role->adjacent[l]);
+  fputc('\n', out);
+}
+
+/* What each matrix would share with the others, beside what matrices have in common by chance. */
+static void print_shareability(const alb_inspection *in, FILE *out) {
+  const alb_layer_signature *s = &in->layers;
+  if (!s->role_count) return;
+  fprintf(out, "\nShareability: energy that the mean of the layers explains\n  %-28s %7s %8s %8s  %s\n", "matrix",
+          "rho", "chance", "share", "cosine of adjacent layers");
+  for (size_t r = 0; r < s->role_count; r++) print_role(&s->roles[r], s->layers, out);
+  for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
+    const alb_share_facts *facts = alb_share_info((alb_share_mode)mode);
+    if (!facts->attention && !facts->ffn) continue;
+    fprintf(out, "  --share %-9s: %s\n", facts->name, alb_inspect_verdict(in, (alb_share_mode)mode));
+  }
+}
+
 static void print_layers(const alb_inspection *in, FILE *out) {
   const size_t layers = in->layers.layers;
   if (!layers) return;
@@ -120,6 +140,7 @@ void alb_inspection_print(const alb_inspection *in, FILE *out) {
   print_provenance(in, out);
   print_tensors(in, out);
   print_layers(in, out);
+  print_shareability(in, out);
   print_sizes(in, out);
   if (in->loaded.note) fprintf(out, "\nNote: %s\n", in->loaded.note);
   if (in->loaded.binding.unused_count) fprintf(out, "\nNot used:");

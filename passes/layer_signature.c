@@ -71,15 +71,54 @@ static void gram_to_cosine(double *gram, size_t layers) {
   for (size_t a = 0; a < layers; a++) gram[a * layers + a] = 1;
 }
 
+static double cosine_of(const double *gram, size_t layers, size_t a, size_t b) {
+  const double energy = sqrt(gram[a * layers + a]) * sqrt(gram[b * layers + b]);
+  return energy > 0 ? gram[a * layers + b] / energy : 0;
+}
+
+/* gram: lower triangle. Matrices of zeros have everything in common. */
+static alb_status note_role(alb_diag *diag, const alb_layer_parameter *parameter, const double *gram, alb_arena *arena,
+                            alb_layer_signature *out) {
+  const size_t n = out->layers;
+  if (n < 2) return ALB_OK;
+  alb_role_share *role = &out->roles[out->role_count];
+  *role = (alb_role_share){.name = alb_arena_printf(arena, "%s", parameter->name),
+                           .ffn = parameter->ffn,
+                           .adjacent = ALB_NEW_ARRAY(arena, double, n - 1)};
+  if (!role->name || !role->adjacent) return alb_fail_memory(diag, n * sizeof(double), "a role's shareability");
+  double all = 0, own = 0;
+  for (size_t a = 0; a < n; a++) {
+    own += gram[a * n + a];
+    all += gram[a * n + a];
+    for (size_t b = 0; b < a; b++) all += 2 * gram[a * n + b];
+    if (a) role->adjacent[a - 1] = cosine_of(gram, n, a, a - 1);
+  }
+  const double chance = 1 / (double)n;
+  role->rho = own > 0 ? all * chance / own : 1;
+  role->share = (role->rho - chance) / (1 - chance);
+  out->role_count++;
+  return ALB_OK;
+}
+
+static alb_status read_role(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, size_t parameter,
+                            alb_arena *arena, double *block, alb_layer_signature *out) {
+  const size_t n = table->layers;
+  double *gram = ALB_NEW_ARRAY(arena, double, n *n);
+  if (!gram) return alb_fail_memory(diag, n * n * sizeof *gram, "similarities");
+  ALB_TRY(add_parameter(diag, graph, table, parameter, out->row_step, arena, gram));
+  for (size_t i = 0; i < n * n; i++) block[i] += gram[i];
+  return note_role(diag, &table->parameters[parameter], gram, arena, out);
+}
+
 static alb_status read_block(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, bool ffn,
-                             size_t row_step, alb_arena *arena, alb_block_signature *out) {
+                             alb_arena *arena, alb_block_signature *out, alb_layer_signature *signature) {
   out->equal = ALB_NEW_ARRAY(arena, uint32_t, table->layers);
   out->cosine = ALB_NEW_ARRAY(arena, double, table->layers * table->layers);
   if (!out->equal || !out->cosine) return alb_fail_memory(diag, table->layers * table->layers * 8, "similarities");
   find_equal(graph, table, ffn, out->equal);
   for (size_t p = 0; p < table->parameter_count; p++) {
     if (table->parameters[p].ffn != ffn || !table->parameters[p].matrix) continue;
-    ALB_TRY(add_parameter(diag, graph, table, p, row_step, arena, out->cosine));
+    ALB_TRY(read_role(diag, graph, table, p, arena, out->cosine, signature));
   }
   gram_to_cosine(out->cosine, table->layers);
   return ALB_OK;
@@ -100,6 +139,8 @@ alb_status alb_layer_signature_read(alb_diag *diag, const alb_graph *graph, alb_
   alb_layer_table table;
   ALB_TRY(alb_layer_table_read(diag, graph, arena, &table));
   *out = (alb_layer_signature){.layers = table.layers, .row_step = choose_step(graph, &table)};
-  ALB_TRY(read_block(diag, graph, &table, false, out->row_step, arena, &out->attention));
-  return read_block(diag, graph, &table, true, out->row_step, arena, &out->ffn);
+  out->roles = ALB_NEW_ARRAY(arena, alb_role_share, table.parameter_count + 1);
+  if (!out->roles) return alb_fail_memory(diag, table.parameter_count * sizeof *out->roles, "roles");
+  ALB_TRY(read_block(diag, graph, &table, false, arena, &out->attention, out));
+  return read_block(diag, graph, &table, true, arena, &out->ffn, out);
 }

@@ -11,9 +11,20 @@ typedef struct alb_block_signature {
   double *cosine;
 } alb_block_signature;
 
+/* How much of a matrix's energy its mean over the n layers explains: rho = n |mean|^2 / sum |W|^2, which is 1/n for
+ * matrices that have nothing in common; share = (rho - 1/n) / (1 - 1/n). */
+typedef struct alb_role_share {
+  const char *name; /* of the parameter; in the caller's arena */
+  bool ffn;
+  double rho, share;
+  double *adjacent; /* [layers - 1]: cosine of layer l and l + 1 */
+} alb_role_share;
+
 typedef struct alb_layer_signature {
   size_t layers; /* 0: the graph is not rolled */
   alb_block_signature attention, ffn;
+  alb_role_share *roles; /* [role_count]: a line a matrix; none for one layer */
+  size_t role_count;
   size_t row_step; /* cosines are taken over every row_step-th row: 1 but for very large models */
 } alb_layer_signature;
 
