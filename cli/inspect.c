@@ -57,12 +57,28 @@ static bool block_is_equal(const alb_block_signature *block, size_t layers) {
   return true;
 }
 
+/* The worst relation that makes all layers one, or NONE when some layer is unlike. */
+static alb_relation block_relation(const alb_block_signature *block, size_t layers) {
+  alb_relation worst = ALB_RELATION_EQUAL;
+  for (size_t l = 1; l < layers; l++) {
+    if (block->relations[l].kind == ALB_RELATION_NONE) return ALB_RELATION_NONE;
+    if (block->relations[l].kind > worst) worst = block->relations[l].kind;
+  }
+  return worst;
+}
+
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode) {
   const alb_layer_signature *s = &inspection->layers;
   const alb_share_facts *facts = alb_share_info(mode);
   const bool equal = (!facts->attention || block_is_equal(&s->attention, s->layers)) &&
                      (!facts->ffn || block_is_equal(&s->ffn, s->layers));
   if (equal) return "equal";
+  const alb_relation attention = facts->attention ? block_relation(&s->attention, s->layers) : ALB_RELATION_EQUAL;
+  const alb_relation ffn = facts->ffn ? block_relation(&s->ffn, s->layers) : ALB_RELATION_EQUAL;
+  if (attention != ALB_RELATION_NONE && ffn != ALB_RELATION_NONE) {
+    return attention > ALB_RELATION_ROUNDING || ffn > ALB_RELATION_ROUNDING ? "equal up to a permutation"
+                                                                            : "equal up to rounding";
+  }
   for (size_t r = 0; r < s->role_count; r++) {
     if (s->roles[r].ffn ? !facts->ffn : !facts->attention) continue;
     if (s->roles[r].share <= ALB_SHARE_SOME) return "nothing to share: quantise, or fold and heal";

@@ -77,12 +77,25 @@ static void json_tensor(alb_json *json, const alb_inspection *in, uint32_t t) {
   alb_json_close(json, '}');
 }
 
+static void json_relation(alb_json *json, const alb_layer_relation *relation) {
+  alb_json_open(json, '{');
+  key_text(json, "kind", alb_relation_name(relation->kind));
+  key_int(json, "of", relation->of);
+  alb_json_key(json, "max_delta");
+  alb_json_double(json, relation->max_delta, 9);
+  alb_json_close(json, '}');
+}
+
 static void json_block(alb_json *json, const char *key, const alb_block_signature *s, size_t layers) {
   alb_json_key(json, key);
   alb_json_open(json, '{');
   alb_json_key(json, "set_of_layer");
   alb_json_open(json, '[');
   for (size_t l = 0; l < layers; l++) alb_json_int(json, s->equal[l]);
+  alb_json_close(json, ']');
+  alb_json_key(json, "relations");
+  alb_json_open(json, '[');
+  for (size_t l = 0; l < layers; l++) json_relation(json, &s->relations[l]);
   alb_json_close(json, ']');
   alb_json_key(json, "cosine");
   alb_json_open(json, '[');

@@ -71,6 +71,17 @@ static void print_groups(const char *block, const alb_block_signature *s, size_t
   fputc('\n', out);
 }
 
+/* Layers that are another one though their bytes differ: found, not folded. */
+static void print_relations(const char *block, const alb_block_signature *s, size_t layers, FILE *out) {
+  for (size_t l = 0; l < layers; l++) {
+    const alb_layer_relation *r = &s->relations[l];
+    if (r->kind == ALB_RELATION_ROUNDING)
+      fprintf(out, "  %s of layer %zu is layer %u but for rounding, at most %.3g\n", block, l, r->of, r->max_delta);
+    if (r->kind == ALB_RELATION_PERMUTED)
+      fprintf(out, "  %s of layer %zu is layer %u with its neurons in another order\n", block, l, r->of);
+  }
+}
+
 static bool all_equal(const alb_block_signature *s, size_t layers) {
   for (size_t l = 0; l < layers; l++) {
     if (s->equal[l] != 0) return false;
@@ -116,6 +127,8 @@ static void print_layers(const alb_inspection *in, FILE *out) {
   fprintf(out, "\nLayers\n");
   print_groups("attention", &in->layers.attention, layers, out);
   print_groups("ffn", &in->layers.ffn, layers, out);
+  print_relations("attention", &in->layers.attention, layers, out);
+  print_relations("ffn", &in->layers.ffn, layers, out);
   print_matrix("attention", &in->layers.attention, layers, out);
   print_matrix("FFN", &in->layers.ffn, layers, out);
   if (in->layers.row_step > 1) fprintf(out, "  (taken over every %zu-th row)\n", in->layers.row_step);

@@ -114,14 +114,16 @@ static alb_status read_block(alb_diag *diag, const alb_graph *graph, const alb_l
                              alb_arena *arena, alb_block_signature *out, alb_layer_signature *signature) {
   out->equal = ALB_NEW_ARRAY(arena, uint32_t, table->layers);
   out->cosine = ALB_NEW_ARRAY(arena, double, table->layers * table->layers);
-  if (!out->equal || !out->cosine) return alb_fail_memory(diag, table->layers * table->layers * 8, "similarities");
+  out->relations = ALB_NEW_ARRAY(arena, alb_layer_relation, table->layers);
+  if (!out->equal || !out->cosine || !out->relations)
+    return alb_fail_memory(diag, table->layers * table->layers * 8, "similarities");
   find_equal(graph, table, ffn, out->equal);
   for (size_t p = 0; p < table->parameter_count; p++) {
     if (table->parameters[p].ffn != ffn || !table->parameters[p].matrix) continue;
     ALB_TRY(read_role(diag, graph, table, p, arena, out->cosine, signature));
   }
   gram_to_cosine(out->cosine, table->layers);
-  return ALB_OK;
+  return alb_layer_relations(diag, graph, table, ffn, out->relations);
 }
 
 static size_t choose_step(const alb_graph *graph, const alb_layer_table *table) {

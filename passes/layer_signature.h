@@ -2,13 +2,14 @@
 #ifndef ALB_PASSES_LAYER_SIGNATURE_H
 #define ALB_PASSES_LAYER_SIGNATURE_H
 
-#include "passes/layer_table.h"
+#include "passes/layer_relation.h"
 
 /* equal[l]: the first layer whose block is bound to the same blobs, or l. cosine[a * layers + b]:
  * cosine of the block's matrices, taken as one long vector. Arrays in the caller's arena. */
 typedef struct alb_block_signature {
   uint32_t *equal;
   double *cosine;
+  alb_layer_relation *relations; /* [layers] */
 } alb_block_signature;
 
 /* How much of a matrix's energy its mean over the n layers explains: rho = n |mean|^2 / sum |W|^2, which is 1/n for

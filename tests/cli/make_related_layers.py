@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""make_related_layers.py SOURCE OUT rounded|permuted|changed: a BERT whose layer 1 is its layer 0 rounded to f16, with the
+neurons of its FFN in reverse order, or so with one number of the last neuron changed."""
+import json
+import pathlib
+import shutil
+import struct
+import sys
+
+
+def read(path):
+    data = path.read_bytes()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__", None)
+    return {k: (v["shape"], list(struct.unpack(f"<{(v['data_offsets'][1] - v['data_offsets'][0]) // 4}f",
+            data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]])))
+            for k, v in header.items() if v["dtype"] == "F32"}
+
+
+def write(path, tensors):
+    header, body = {}, b""
+    for name, (shape, values) in tensors.items():
+        packed = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(body), len(body) + len(packed)]}
+        body += packed
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def reverse(name, shape, values):
+    if ".intermediate." in name:
+        width = len(values) // shape[0]
+        return [v for j in reversed(range(shape[0])) for v in values[j * width:(j + 1) * width]]
+    if ".output.dense.weight" in name and ".attention." not in name:
+        return [v for r in range(shape[0]) for v in reversed(values[r * shape[1]:(r + 1) * shape[1]])]
+    return values
+
+
+def main(source, out, how):
+    shutil.copytree(source, out)
+    tensors = read(pathlib.Path(out) / "model.safetensors")
+    for name, (shape, values) in list(tensors.items()):
+        if "layer.0." not in name:
+            continue
+        if how == "rounded":
+            values = [struct.unpack("<e", struct.pack("<e", v))[0] for v in values]
+        else:
+            values = reverse(name, shape, values)
+        if how == "changed" and "intermediate.dense.weight" in name:
+            values[0] += 1.0
+        tensors[name.replace("layer.0.", "layer.1.")] = (shape, values)
+    write(pathlib.Path(out) / "model.safetensors", tensors)
+
+
+main(*sys.argv[1:])
