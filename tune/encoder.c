@@ -1,0 +1,108 @@
+/* Parameters of an encoder to dense arrays, and back to blobs. */
+#include "tune/encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool of_encoder(alb_role role) {
+  const alb_block block = alb_role_info(role)->block;
+  return block == ALB_BLOCK_EMBEDDINGS || block == ALB_BLOCK_ATTENTION || block == ALB_BLOCK_FFN;
+}
+
+/* The tensor has the elements that its role asks for. */
+static alb_status check_shape(alb_diag *diag, const alb_model_spec *spec, alb_role role, const alb_tensor *tensor,
+                              uint64_t *elements) {
+  uint64_t dims[2], found;
+  const size_t rank = alb_role_shape(&spec->config, role, dims);
+  ALB_TRY(alb_shape_elements(diag, rank, dims, elements));
+  ALB_TRY(alb_shape_elements(diag, tensor->rank, tensor->dims, &found));
+  if (*elements == found) return ALB_OK;
+  return alb_fail(diag, ALB_SHAPE, "%s has %llu numbers, expected %llu", alb_role_info(role)->name,
+                  (unsigned long long)found, (unsigned long long)*elements);
+}
+
+/* The array of a tensor: one that is there over the same blob, or a new one at the end. */
+static alb_status add_role(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out, alb_role role,
+                           uint32_t tensor, uint32_t *array) {
+  *array = ALB_NO_ARRAY;
+  if (tensor == ALB_NO_TENSOR) return ALB_OK;
+  const alb_tensor *found = &spec->tensors->tensors.items[tensor];
+  uint64_t elements;
+  ALB_TRY(check_shape(diag, spec, role, found, &elements));
+  for (size_t i = 0; i < out->count; i++) {
+    if (out->arrays[i].blob != found->blob) continue;
+    *array = (uint32_t)i;
+    return ALB_OK;
+  }
+  if (elements > SIZE_MAX / sizeof(float) - out->total) return alb_fail_memory(diag, SIZE_MAX, "parameters");
+  *array = (uint32_t)out->count;
+  out->arrays[out->count++] = (alb_tune_array){out->total, (size_t)elements, found->blob};
+  out->total += (size_t)elements;
+  return ALB_OK;
+}
+
+static alb_status add_layers(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out) {
+  for (uint32_t l = 0; l < spec->config.layers; l++)
+    for (int r = 0; r < ALB_ROLE_COUNT; r++) {
+      out->layer[l][r] = ALB_NO_ARRAY;
+      if (alb_role_info((alb_role)r)->scope != ALB_SCOPE_LAYER) continue;
+      ALB_TRY(add_role(diag, spec, out, (alb_role)r, spec->layer[l][r], &out->layer[l][r]));
+    }
+  out->layer_values = out->total;
+  return ALB_OK;
+}
+
+static alb_status add_embeddings(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out) {
+  for (int r = 0; r < ALB_ROLE_COUNT; r++) {
+    const bool wanted = alb_role_info((alb_role)r)->scope == ALB_SCOPE_GLOBAL && of_encoder((alb_role)r);
+    out->global[r] = ALB_NO_ARRAY;
+    if (wanted) ALB_TRY(add_role(diag, spec, out, (alb_role)r, spec->global[r], &out->global[r]));
+  }
+  return ALB_OK;
+}
+
+alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out) {
+  *out = (alb_tune_encoder){.config = spec->config};
+  const size_t most = ((size_t)spec->config.layers + 1) * ALB_ROLE_COUNT;
+  out->arrays = ALB_NEW_ARRAY(&out->arena, alb_tune_array, most);
+  out->layer = alb_arena_array(&out->arena, spec->config.layers, sizeof *out->layer);
+  if (!out->arrays || !out->layer) return alb_fail_memory(diag, most * sizeof *out->arrays, "the table of parameters");
+  ALB_TRY(add_layers(diag, spec, out));
+  ALB_TRY(add_embeddings(diag, spec, out));
+  out->values = malloc(out->total * sizeof *out->values);
+  if (!out->values) return alb_fail_memory(diag, out->total * sizeof *out->values, "parameters");
+  for (size_t i = 0; i < out->count; i++)
+    ALB_TRY(alb_blob_f32(diag, spec->tensors, out->arrays[i].blob, out->values + out->arrays[i].first));
+  return ALB_OK;
+}
+
+float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer) {
+  const bool global = alb_role_info(role)->scope == ALB_SCOPE_GLOBAL;
+  const uint32_t array = global ? encoder->global[role] : encoder->layer[layer][role];
+  return array == ALB_NO_ARRAY ? NULL : encoder->values + encoder->arrays[array].first;
+}
+
+alb_status alb_tune_encoder_store(alb_diag *diag, alb_tune_encoder *encoder, uint32_t array, alb_tensors *tensors) {
+  alb_tune_array *from = &encoder->arrays[array];
+  const size_t bytes = from->elements * sizeof(float);
+  uint8_t *copy = alb_arena_alloc(&tensors->arena, bytes);
+  uint32_t blob;
+  if (!copy) return alb_fail_memory(diag, bytes, "changed parameters");
+  memcpy(copy, encoder->values + from->first, bytes);
+  ALB_TRY(alb_tensors_blob(diag, tensors, ALB_F32, from->elements, (alb_span){copy, bytes}, &blob));
+  for (size_t i = 0; i < tensors->tensors.count; i++) {
+    alb_tensor *tensor = &tensors->tensors.items[i];
+    if (tensor->blob != from->blob) continue;
+    tensor->blob = blob;
+    tensor->dtype = ALB_F32;
+  }
+  from->blob = blob;
+  return ALB_OK;
+}
+
+void alb_tune_encoder_free(alb_tune_encoder *encoder) {
+  if (!encoder) return;
+  free(encoder->values);
+  alb_arena_free(&encoder->arena);
+  *encoder = (alb_tune_encoder){0};
+}

@@ -1,0 +1,42 @@
+/* An encoder as dense arrays of f32: what calibration and training compute with. */
+#ifndef ALB_TUNE_ENCODER_H
+#define ALB_TUNE_ENCODER_H
+
+#include "graph/model_spec.h"
+
+#define ALB_NO_ARRAY UINT32_MAX
+
+/* A parameter; layers that share it have the same one. */
+typedef struct alb_tune_array {
+  size_t first, elements; /* in values */
+  uint32_t blob;          /* that it came from, or that the last store made */
+} alb_tune_array;
+
+/* All parameters lie back to back in `values`, so that one loop changes, counts or saves them all. Those of the layers
+ * come first: layer_values of them. Roles that the source does not have are ALB_NO_ARRAY; heads are never here. */
+typedef struct alb_tune_encoder {
+  alb_arena arena;
+  alb_encoder_config config;
+  alb_tune_array *arrays;
+  size_t count, total, layer_values;
+  float *values; /* [total] */
+  uint32_t global[ALB_ROLE_COUNT];
+  uint32_t (*layer)[ALB_ROLE_COUNT]; /* [config.layers] */
+} alb_tune_encoder;
+
+/* Reads the encoder's parameters (f32, f16, bf16, recipes of those). Two roles over one blob have one array. The
+ * configuration's words are borrowed. Errors: ALB_SHAPE, ALB_UNSUPPORTED for quantised weights, ALB_MEMORY;
+ * alb_tune_encoder_free also after a failure. */
+alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out);
+
+/* A layer's or (layer ignored) the embeddings' parameter; NULL: there is none. */
+float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer);
+
+/* Writes an array back: its numbers become a new f32 blob of the table, which owns a copy, and every tensor that was
+ * a view of the old blob is one of the new, whatever its role, so tied heads follow. Recipes over the old blob do not:
+ * to be called before passes make them. */
+alb_status alb_tune_encoder_store(alb_diag *diag, alb_tune_encoder *encoder, uint32_t array, alb_tensors *tensors);
+
+void alb_tune_encoder_free(alb_tune_encoder *encoder);
+
+#endif

@@ -1,0 +1,215 @@
+/* Forward through the encoder: products by BLAS, the rest in plain C. */
+#include "tune/forward.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Arrays that a layer has besides its input, of either width. */
+enum { HIDDEN_ARRAYS = 7, FFN_ARRAYS = 2 };
+
+/* Positions bound what a text may have, and so the scores of one head. */
+static size_t longest_text(const alb_tune_encoder *e, size_t tokens) {
+  return tokens < e->config.max_positions ? tokens : e->config.max_positions;
+}
+
+static bool count_floats(const alb_tune_encoder *e, size_t tokens, bool keep, size_t *floats) {
+  const uint64_t hidden = e->config.hidden, sets = keep ? e->config.layers : 1;
+  const uint64_t layer = HIDDEN_ARRAYS * hidden + FFN_ARRAYS * (uint64_t)e->config.intermediate;
+  const uint64_t states = (keep ? (uint64_t)e->config.layers + 1 : 1) * hidden;
+  const uint64_t longest = longest_text(e, tokens);
+  uint64_t row, all;
+  if (tokens > INT_MAX) return false;
+  if (__builtin_mul_overflow(sets, layer, &row)) return false;
+  if (__builtin_add_overflow(row, states + 2 * (uint64_t)e->config.embedding + longest, &row)) return false;
+  if (__builtin_mul_overflow(row, (uint64_t)tokens, &all) || all > SIZE_MAX / sizeof(float)) return false;
+  *floats = (size_t)all;
+  return true;
+}
+
+static float *take(float **next, size_t tokens, size_t width) {
+  float *at = *next;
+  *next += tokens * width;
+  return at;
+}
+
+static void place_layer(float **next, size_t tokens, const alb_encoder_config *config, alb_tune_layer *layer) {
+  float **const hidden[HIDDEN_ARRAYS] = {
+      &layer->q, &layer->k, &layer->v, &layer->context, &layer->attention_sum, &layer->attention_norm, &layer->ffn_sum};
+  for (int i = 0; i < HIDDEN_ARRAYS; i++) *hidden[i] = take(next, tokens, config->hidden);
+  layer->up = take(next, tokens, config->intermediate);
+  layer->active = take(next, tokens, config->intermediate);
+}
+
+static void place(const alb_encoder_config *config, alb_tune_run *run) {
+  float *next = run->block;
+  run->scores = take(&next, run->longest, run->longest);
+  run->embed_sum = take(&next, run->most_tokens, config->embedding);
+  run->embed_norm = take(&next, run->most_tokens, config->embedding);
+  run->hidden = take(&next, run->most_tokens, config->hidden);
+  for (uint32_t l = 0; l < config->layers; l++) {
+    run->layer[l] = run->layer[0];
+    run->layer[l].input = run->keep ? take(&next, run->most_tokens, config->hidden) : run->hidden;
+    if (l == 0 || run->keep) place_layer(&next, run->most_tokens, config, &run->layer[l]);
+  }
+}
+
+alb_status alb_tune_run_new(alb_diag *diag, const alb_tune_encoder *encoder, size_t most_tokens, bool keep,
+                            alb_tune_run *out) {
+  size_t floats;
+  *out = (alb_tune_run){.most_tokens = most_tokens, .longest = longest_text(encoder, most_tokens), .keep = keep};
+  if (!count_floats(encoder, most_tokens, keep, &floats))
+    return alb_fail(diag, ALB_OVERFLOW, "a batch of %zu tokens is too large", most_tokens);
+  out->layer = calloc(encoder->config.layers, sizeof *out->layer);
+  out->block = malloc(floats * sizeof *out->block);
+  if (!out->layer || !out->block) return alb_fail_memory(diag, floats * sizeof(float), "what layers compute");
+  place(&encoder->config, out);
+  return ALB_OK;
+}
+
+void alb_tune_run_free(alb_tune_run *run) {
+  if (!run) return;
+  free(run->layer);
+  free(run->block);
+  *run = (alb_tune_run){0};
+}
+
+/* out[tokens, rows] = x[tokens, columns] * weight[rows, columns]^T + bias. */
+static void multiply(size_t tokens, size_t rows, size_t columns, const float *x, const float *weight, const float *bias,
+                     float *out) {
+  for (size_t t = 0; t < tokens; t++) {
+    if (bias)
+      memcpy(out + t * rows, bias, rows * sizeof *out);
+    else
+      memset(out + t * rows, 0, rows * sizeof *out);
+  }
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)tokens, (int)rows, (int)columns, 1.0f, x, (int)columns,
+              weight, (int)columns, 1.0f, out, (int)rows);
+}
+
+static void add(float *to, const float *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+static void norm_row(const float *x, size_t n, const float *gamma, const float *beta, float eps, float *out) {
+  double mean = 0, square = 0;
+  for (size_t i = 0; i < n; i++) mean += (double)x[i];
+  mean /= (double)n;
+  for (size_t i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean);
+  const double scale = 1.0 / sqrt(square / (double)n + (double)eps);
+  for (size_t i = 0; i < n; i++) out[i] = (float)(((double)x[i] - mean) * scale) * gamma[i] + beta[i];
+}
+
+static void norm(const float *x, size_t rows, size_t n, const float *gamma, const float *beta, float eps, float *out) {
+  for (size_t r = 0; r < rows; r++) norm_row(x + r * n, n, gamma, beta, eps, out + r * n);
+}
+
+static void softmax_row(float *x, size_t n) {
+  float most = x[0], sum = 0;
+  for (size_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
+  for (size_t i = 0; i < n; i++) sum += x[i] = expf(x[i] - most);
+  for (size_t i = 0; i < n; i++) x[i] /= sum;
+}
+
+/* One head of one text of n tokens: context = softmax(q k^T / sqrt(width)) v; rows are `stride` apart. */
+static void attend_head(size_t n, size_t width, size_t stride, const float *q, const float *k, const float *v,
+                        float *scores, float *context) {
+  const int rows = (int)n, columns = (int)width, lead = (int)stride;
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, 1.0f / sqrtf((float)width), q, lead, k,
+              lead, 0.0f, scores, rows);
+  for (size_t t = 0; t < n; t++) softmax_row(scores + t * n, n);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, 1.0f, scores, rows, v, lead, 0.0f,
+              context, lead);
+}
+
+static void attend(const alb_encoder_config *config, const alb_sequences *batch, const alb_tune_run *run,
+                   const alb_tune_layer *layer) {
+  const size_t width = config->hidden / config->heads;
+  size_t start = 0;
+  for (size_t s = 0; s < batch->sequences; s++) {
+    for (uint32_t h = 0; h < config->heads; h++) {
+      const size_t at = start * config->hidden + h * width;
+      attend_head(batch->lengths[s], width, config->hidden, layer->q + at, layer->k + at, layer->v + at, run->scores,
+                  layer->context + at);
+    }
+    start += batch->lengths[s];
+  }
+}
+
+static void attention_block(const alb_tune_encoder *e, uint32_t l, const alb_sequences *batch,
+                            const alb_tune_run *run) {
+  const alb_tune_layer *layer = &run->layer[l];
+  const size_t tokens = run->tokens, hidden = e->config.hidden;
+#define VALUE(role) alb_tune_value(e, ALB_ROLE_##role, l)
+  multiply(tokens, hidden, hidden, layer->input, VALUE(QUERY_W), VALUE(QUERY_B), layer->q);
+  multiply(tokens, hidden, hidden, layer->input, VALUE(KEY_W), VALUE(KEY_B), layer->k);
+  multiply(tokens, hidden, hidden, layer->input, VALUE(VALUE_W), VALUE(VALUE_B), layer->v);
+  attend(&e->config, batch, run, layer);
+  multiply(tokens, hidden, hidden, layer->context, VALUE(OUTPUT_W), VALUE(OUTPUT_B), layer->attention_sum);
+  add(layer->attention_sum, layer->input, tokens * hidden);
+  norm(layer->attention_sum, tokens, hidden, VALUE(ATTENTION_GAMMA), VALUE(ATTENTION_BETA), e->config.layer_norm_eps,
+       layer->attention_norm);
+}
+
+static void ffn_block(const alb_tune_encoder *e, uint32_t l, const alb_tune_run *run, float *out) {
+  const alb_tune_layer *layer = &run->layer[l];
+  const size_t tokens = run->tokens, hidden = e->config.hidden, inner = e->config.intermediate;
+  multiply(tokens, inner, hidden, layer->attention_norm, VALUE(UP_W), VALUE(UP_B), layer->up);
+  for (size_t i = 0; i < tokens * inner; i++)
+    layer->active[i] = (float)alb_activation_value(e->config.activation, (double)layer->up[i]);
+  multiply(tokens, hidden, inner, layer->active, VALUE(DOWN_W), VALUE(DOWN_B), layer->ffn_sum);
+  add(layer->ffn_sum, layer->attention_norm, tokens * hidden);
+  norm(layer->ffn_sum, tokens, hidden, VALUE(FFN_GAMMA), VALUE(FFN_BETA), e->config.layer_norm_eps, out);
+#undef VALUE
+}
+
+/* Adds rows of a table; ids outside of it are refused. */
+static alb_status look_up(alb_diag *diag, const float *table, uint32_t rows, const int32_t *ids, size_t tokens,
+                          size_t width, float *sum) {
+  for (size_t t = 0; t < tokens; t++) {
+    if (ids[t] < 0 || (uint32_t)ids[t] >= rows)
+      return alb_fail(diag, ALB_ARGUMENT, "token %zu has the id %d, the table has %u rows", t, (int)ids[t], rows);
+    add(sum + t * width, table + (size_t)ids[t] * width, width);
+  }
+  return ALB_OK;
+}
+
+static alb_status embed(alb_diag *diag, const alb_tune_encoder *e, const alb_sequences *batch, alb_tune_run *run) {
+  const alb_encoder_config *config = &e->config;
+  const size_t tokens = run->tokens, width = config->embedding;
+  const float *projection = alb_tune_value(e, ALB_ROLE_PROJECTION_W, 0);
+  const float *types = alb_tune_value(e, ALB_ROLE_TYPE, 0);
+  float *out = run->layer[0].input;
+  memset(run->embed_sum, 0, tokens * width * sizeof(float));
+  ALB_TRY(look_up(diag, alb_tune_value(e, ALB_ROLE_WORD, 0), config->vocab, batch->ids, tokens, width, run->embed_sum));
+  ALB_TRY(look_up(diag, alb_tune_value(e, ALB_ROLE_POSITION, 0), config->max_positions, batch->positions, tokens, width,
+                  run->embed_sum));
+  if (types) ALB_TRY(look_up(diag, types, config->type_vocab, batch->type_ids, tokens, width, run->embed_sum));
+  norm(run->embed_sum, tokens, width, alb_tune_value(e, ALB_ROLE_EMBED_GAMMA, 0),
+       alb_tune_value(e, ALB_ROLE_EMBED_BETA, 0), config->layer_norm_eps, run->embed_norm);
+  if (projection)
+    multiply(tokens, config->hidden, width, run->embed_norm, projection, alb_tune_value(e, ALB_ROLE_PROJECTION_B, 0),
+             out);
+  else
+    memcpy(out, run->embed_norm, tokens * width * sizeof(float));
+  return ALB_OK;
+}
+
+alb_status alb_tune_forward(alb_diag *diag, const alb_tune_encoder *encoder, const alb_sequences *batch,
+                            alb_tune_run *run) {
+  const uint32_t layers = encoder->config.layers;
+  if (batch->tokens > run->most_tokens)
+    return alb_fail(diag, ALB_LIMIT, "%zu tokens in a batch, at most %zu", batch->tokens, run->most_tokens);
+  for (size_t s = 0; s < batch->sequences; s++)
+    if (batch->lengths[s] > run->longest)
+      return alb_fail(diag, ALB_LIMIT, "text %zu has %u tokens, at most %zu", s, batch->lengths[s], run->longest);
+  run->tokens = batch->tokens;
+  ALB_TRY(embed(diag, encoder, batch, run));
+  for (uint32_t l = 0; l < layers; l++) {
+    attention_block(encoder, l, batch, run);
+    ffn_block(encoder, l, run, l + 1 < layers ? run->layer[l + 1].input : run->hidden);
+  }
+  return ALB_OK;
+}
