@@ -1,0 +1,223 @@
+/* Backward through the encoder; each function is the reverse of one in forward.c. */
+#include "tune/backward.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BACK_HIDDEN = 5 };
+
+/* A way back: everything that its steps look at. */
+typedef struct way {
+  const alb_tune_encoder *encoder;
+  const alb_sequences *batch;
+  const alb_tune_run *run;
+  alb_tune_back *back;
+  float *gradients;
+} way;
+
+alb_status alb_tune_back_new(alb_diag *diag, const alb_tune_encoder *encoder, const alb_tune_run *run,
+                             alb_tune_back *out) {
+  /* less than the run itself has, whose size was checked */
+  const size_t wide = run->most_tokens * encoder->config.hidden;
+  const size_t inner = run->most_tokens * encoder->config.intermediate;
+  const size_t floats = BACK_HIDDEN * wide + inner + run->longest * run->longest;
+  *out = (alb_tune_back){.most_tokens = run->most_tokens};
+  out->block = malloc(floats * sizeof *out->block);
+  if (!out->block) return alb_fail_memory(diag, floats * sizeof(float), "gradients of what layers compute");
+  float **const arrays[BACK_HIDDEN] = {&out->dx, &out->dy, &out->dq, &out->dk, &out->dv};
+  for (size_t i = 0; i < BACK_HIDDEN; i++) *arrays[i] = out->block + i * wide;
+  out->dup = out->block + BACK_HIDDEN * wide;
+  out->dscores = out->dup + inner;
+  return ALB_OK;
+}
+
+void alb_tune_back_free(alb_tune_back *back) {
+  if (!back) return;
+  free(back->block);
+  *back = (alb_tune_back){0};
+}
+
+/* Where the gradient of a parameter is; NULL: there is none. */
+static float *gradient(const way *w, alb_role role, uint32_t layer) {
+  const float *value = alb_tune_value(w->encoder, role, layer);
+  return value ? w->gradients + (value - w->encoder->values) : NULL;
+}
+
+static void add(float *to, const float *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* out = x weight^T + bias: dweight += dout^T x, dbias += columns of dout; dx = (or +=, when `more`) dout weight. */
+static void multiply_back(const way *w, size_t rows, size_t columns, alb_role weight, alb_role bias, uint32_t layer,
+                          const float *x, const float *dout, bool more, float *dx) {
+  const size_t tokens = w->run->tokens;
+  float *dbias = gradient(w, bias, layer);
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)columns, (int)tokens, 1.0f, dout, (int)rows, x,
+              (int)columns, 1.0f, gradient(w, weight, layer), (int)columns);
+  for (size_t t = 0; dbias && t < tokens; t++) add(dbias, dout + t * rows, rows);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)tokens, (int)columns, (int)rows, 1.0f, dout, (int)rows,
+              alb_tune_value(w->encoder, weight, layer), (int)columns, more ? 1.0f : 0.0f, dx, (int)columns);
+}
+
+/* One row in place: d is the gradient by the norm's output, then by its input x. */
+static void norm_row_back(const float *x, size_t n, const float *gamma, float eps, float *dgamma, float *dbeta,
+                          float *d) {
+  double mean = 0, square = 0, sum = 0, along = 0;
+  for (size_t i = 0; i < n; i++) mean += (double)x[i];
+  mean /= (double)n;
+  for (size_t i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean);
+  const double scale = 1.0 / sqrt(square / (double)n + (double)eps);
+  for (size_t i = 0; i < n; i++) {
+    const double unit = ((double)x[i] - mean) * scale, by_unit = (double)(d[i] * gamma[i]);
+    sum += by_unit;
+    along += by_unit * unit;
+    dgamma[i] += (float)((double)d[i] * unit);
+    dbeta[i] += d[i];
+  }
+  for (size_t i = 0; i < n; i++) {
+    const double unit = ((double)x[i] - mean) * scale;
+    d[i] = (float)(scale * ((double)(d[i] * gamma[i]) - (sum + unit * along) / (double)n));
+  }
+}
+
+static void norm_back(const way *w, alb_role gamma, alb_role beta, uint32_t layer, const float *x, size_t n, float *d) {
+  for (size_t t = 0; t < w->run->tokens; t++)
+    norm_row_back(x + t * n, n, alb_tune_value(w->encoder, gamma, layer), w->encoder->config.layer_norm_eps,
+                  gradient(w, gamma, layer), gradient(w, beta, layer), d + t * n);
+}
+
+/* The slope of an activation at x. */
+static double slope(alb_activation activation, double x) {
+  const double cubic = 0.044715, root = 0.79788456080286535588; /* sqrt(2 / pi) */
+  const double y = alb_activation_value(activation, x);
+  switch (activation) {
+    case ALB_ACT_GELU:
+      return 0.5 * (1.0 + erf(x * 0.70710678118654752440)) + x * 0.5 * root * exp(-0.5 * x * x);
+    case ALB_ACT_GELU_TANH: {
+      const double t = tanh(root * (x + cubic * x * x * x));
+      return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * root * (1.0 + 3.0 * cubic * x * x);
+    }
+    case ALB_ACT_RELU:
+      return x > 0 ? 1.0 : 0.0;
+    case ALB_ACT_SILU: {
+      const double s = 1.0 / (1.0 + exp(-x));
+      return s + y * (1.0 - s);
+    }
+    case ALB_ACT_TANH:
+      return 1.0 - y * y;
+    case ALB_ACT_SIGMOID:
+      return y * (1.0 - y);
+    case ALB_ACT_NONE:
+    case ALB_ACT_COUNT:
+      break;
+  }
+  return 1.0;
+}
+
+/* dx: by the layer's output, then by attention_norm. */
+static void ffn_back(const way *w, uint32_t l) {
+  const alb_tune_layer *layer = &w->run->layer[l];
+  const size_t hidden = w->encoder->config.hidden, inner = w->encoder->config.intermediate;
+  alb_tune_back *back = w->back;
+  norm_back(w, ALB_ROLE_FFN_GAMMA, ALB_ROLE_FFN_BETA, l, layer->ffn_sum, hidden, back->dx);
+  multiply_back(w, hidden, inner, ALB_ROLE_DOWN_W, ALB_ROLE_DOWN_B, l, layer->active, back->dx, false, back->dup);
+  for (size_t i = 0; i < w->run->tokens * inner; i++)
+    back->dup[i] *= (float)slope(w->encoder->config.activation, (double)layer->up[i]);
+  multiply_back(w, inner, hidden, ALB_ROLE_UP_W, ALB_ROLE_UP_B, l, layer->attention_norm, back->dup, true, back->dx);
+}
+
+static void softmax_row(float *x, size_t n) {
+  float most = x[0], sum = 0;
+  for (size_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
+  for (size_t i = 0; i < n; i++) sum += x[i] = expf(x[i] - most);
+  for (size_t i = 0; i < n; i++) x[i] /= sum;
+}
+
+/* d: by probabilities p of one row, then by its scores. */
+static void softmax_row_back(const float *p, size_t n, float *d) {
+  double along = 0;
+  for (size_t i = 0; i < n; i++) along += (double)p[i] * (double)d[i];
+  for (size_t i = 0; i < n; i++) d[i] = p[i] * (d[i] - (float)along);
+}
+
+/* One head of one text, whose first number in rows of hidden width is `at`; back->dy is by context. */
+static void attend_head_back(const way *w, const alb_tune_layer *layer, size_t at, size_t n, size_t width) {
+  const int rows = (int)n, columns = (int)width, lead = (int)w->encoder->config.hidden;
+  const float scale = 1.0f / sqrtf((float)width);
+  float *p = w->run->scores, *ds = w->back->dscores;
+  const float *dcontext = w->back->dy + at;
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, scale, layer->q + at, lead, layer->k + at,
+              lead, 0.0f, p, rows);
+  for (size_t t = 0; t < n; t++) softmax_row(p + t * n, n);
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns, rows, 1.0f, p, rows, dcontext, lead, 0.0f,
+              w->back->dv + at, lead);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, 1.0f, dcontext, lead, layer->v + at, lead,
+              0.0f, ds, rows);
+  for (size_t t = 0; t < n; t++) softmax_row_back(p + t * n, n, ds + t * n);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, scale, ds, rows, layer->k + at, lead,
+              0.0f, w->back->dq + at, lead);
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns, rows, scale, ds, rows, layer->q + at, lead, 0.0f,
+              w->back->dk + at, lead);
+}
+
+static void attend_back(const way *w, const alb_tune_layer *layer) {
+  const alb_encoder_config *config = &w->encoder->config;
+  const size_t width = config->hidden / config->heads;
+  size_t start = 0;
+  for (size_t s = 0; s < w->batch->sequences; s++) {
+    for (uint32_t h = 0; h < config->heads; h++)
+      attend_head_back(w, layer, start * config->hidden + h * width, w->batch->lengths[s], width);
+    start += w->batch->lengths[s];
+  }
+}
+
+/* dx: by attention_norm, then by the layer's input. */
+static void attention_back(const way *w, uint32_t l) {
+  const alb_tune_layer *layer = &w->run->layer[l];
+  const size_t hidden = w->encoder->config.hidden;
+  alb_tune_back *b = w->back;
+  norm_back(w, ALB_ROLE_ATTENTION_GAMMA, ALB_ROLE_ATTENTION_BETA, l, layer->attention_sum, hidden, b->dx);
+  multiply_back(w, hidden, hidden, ALB_ROLE_OUTPUT_W, ALB_ROLE_OUTPUT_B, l, layer->context, b->dx, false, b->dy);
+  attend_back(w, layer);
+  multiply_back(w, hidden, hidden, ALB_ROLE_QUERY_W, ALB_ROLE_QUERY_B, l, layer->input, b->dq, true, b->dx);
+  multiply_back(w, hidden, hidden, ALB_ROLE_KEY_W, ALB_ROLE_KEY_B, l, layer->input, b->dk, true, b->dx);
+  multiply_back(w, hidden, hidden, ALB_ROLE_VALUE_W, ALB_ROLE_VALUE_B, l, layer->input, b->dv, true, b->dx);
+}
+
+static void look_up_back(const way *w, alb_role role, const int32_t *ids, const float *d) {
+  const size_t width = w->encoder->config.embedding;
+  float *table = gradient(w, role, 0);
+  for (size_t t = 0; table && t < w->run->tokens; t++) add(table + (size_t)ids[t] * width, d + t * width, width);
+}
+
+static void embed_back(const way *w) {
+  const alb_encoder_config *config = &w->encoder->config;
+  float *d = w->back->dx;
+  if (alb_tune_value(w->encoder, ALB_ROLE_PROJECTION_W, 0)) {
+    /* not in dy: embeddings may be wider than the hidden state; embed_norm is not looked at after its product */
+    multiply_back(w, config->hidden, config->embedding, ALB_ROLE_PROJECTION_W, ALB_ROLE_PROJECTION_B, 0,
+                  w->run->embed_norm, d, false, w->run->embed_norm);
+    d = w->run->embed_norm;
+  }
+  norm_back(w, ALB_ROLE_EMBED_GAMMA, ALB_ROLE_EMBED_BETA, 0, w->run->embed_sum, config->embedding, d);
+  look_up_back(w, ALB_ROLE_WORD, w->batch->ids, d);
+  look_up_back(w, ALB_ROLE_POSITION, w->batch->positions, d);
+  look_up_back(w, ALB_ROLE_TYPE, w->batch->type_ids, d);
+}
+
+void alb_tune_backward(const alb_tune_encoder *encoder, const alb_sequences *batch, const alb_tune_run *run,
+                       const float *const *dstate, bool embeddings, alb_tune_back *back, float *gradients) {
+  const way w = {encoder, batch, run, back, gradients};
+  const size_t n = run->tokens * encoder->config.hidden;
+  memset(back->dx, 0, n * sizeof *back->dx);
+  for (uint32_t l = encoder->config.layers; l > 0; l--) {
+    if (dstate[l]) add(back->dx, dstate[l], n);
+    ffn_back(&w, l - 1);
+    attention_back(&w, l - 1);
+  }
+  if (!embeddings) return;
+  if (dstate[0]) add(back->dx, dstate[0], n);
+  embed_back(&w);
+}
