@@ -20,10 +20,9 @@ static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_c
   if (out->passes.mode == ALB_SHARE_COUNT)
     return alb_fail(diag, ALB_UNSUPPORTED, "--share %s is not supported yet", share);
   if (cli->budget) return alb_fail(diag, ALB_UNSUPPORTED, "--budget is not supported yet (it goes with --share auto)");
-  if (!cli->dtype) return ALB_OK;
-  out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
-  if (out->passes.dtype != ALB_DTYPE_NONE) return ALB_OK;
-  return alb_fail(diag, ALB_UNSUPPORTED, "--dtype %s is not supported yet", cli->dtype);
+  if (cli->dtype) out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
+  if (cli->embeddings) out->passes.tables = alb_dtype_by_name(alb_str_of(cli->embeddings));
+  return ALB_OK; /* other words are refused by the table of options */
 }
 
 static alb_status read_onnx(alb_diag *diag, const alb_convert_cli *cli, alb_onnx_options *out) {
@@ -107,7 +106,11 @@ static void print_sharing(const alb_conversion *c) {
 static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
-  if (c->fidelity == ALB_ROUNDED) fprintf(stderr, "weights are rounded to %s\n", c->dtype);
+  const bool apart = strcmp(c->dtype, c->tables) != 0;
+  if (c->fidelity == ALB_ROUNDED) {
+    fprintf(stderr, "weights are rounded to %s%s%s\n", c->dtype, apart ? ", embedding tables to " : "",
+            apart ? c->tables : "");
+  }
   if (c->fidelity == ALB_FOLDED) {
     fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
             c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
@@ -180,9 +183,15 @@ static void json_changes(alb_json *json, const alb_fold_report *fold) {
 static void json_texts(alb_json *json, const alb_convert_cli *cli, const char *source, const alb_conversion *c) {
   const struct {
     const char *key, *text;
-  } texts[] = {
-      {"source", source}, {"output", cli->output}, {"form", c->form},   {"architecture", c->architecture},
-      {"task", c->task},  {"dtype", c->dtype},     {"share", c->share}, {"fidelity", alb_fidelity_name(c->fidelity)}};
+  } texts[] = {{"source", source},
+               {"output", cli->output},
+               {"form", c->form},
+               {"architecture", c->architecture},
+               {"task", c->task},
+               {"dtype", c->dtype},
+               {"embeddings", c->tables},
+               {"share", c->share},
+               {"fidelity", alb_fidelity_name(c->fidelity)}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     alb_json_key(json, texts[i].key);
     alb_json_text(json, alb_str_of(texts[i].text));

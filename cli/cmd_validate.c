@@ -1,7 +1,10 @@
 /* albert-convert validate [SOURCE] MODEL */
+#include <math.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "cli/validate.h"
+#include "format/reader.h"
 
 /* Largest difference / largest magnitude that is allowed when --atol says nothing. */
 static const struct {
@@ -14,6 +17,19 @@ static double default_tolerance(const char *dtype) {
     if (strcmp(dtype, tolerances[i].dtype) == 0) return tolerances[i].tolerance;
   }
   return 2e-5;
+}
+
+/* The loosest of those of the tensors' dtypes. */
+static alb_status default_tolerance_of(alb_diag *diag, const char *path, double *out) {
+  alb_reader *reader = NULL;
+  ALB_TRY(alb_reader_open(diag, path, NULL, &reader));
+  const Alb__Manifest *manifest = alb_reader_manifest(reader);
+  *out = default_tolerance("f32");
+  for (size_t i = 0; i < manifest->n_tensors; i++) {
+    *out = fmax(*out, default_tolerance(alb_dtype_name((alb_dtype)manifest->tensors[i]->dtype)));
+  }
+  alb_reader_close(reader);
+  return ALB_OK;
 }
 
 alb_status alb_subject_open(alb_diag *diag, const char *path, size_t threads, alb_subject *out) {
@@ -51,7 +67,8 @@ static alb_status compare(alb_diag *diag, const alb_convert_cli *cli, const alb_
   report->dtype = subject->info.dtype;
   report->share = subject->info.share;
   report->absolute = cli->atol >= 0;
-  report->tolerance = report->absolute ? cli->atol : default_tolerance(subject->info.dtype);
+  report->tolerance = cli->atol;
+  if (!report->absolute) ALB_TRY(default_tolerance_of(diag, subject->path, &report->tolerance));
   ALB_TRY(args->operand_count == 2 ? alb_validate_source(diag, args->operands[0], subject, cli->text, report, file)
                                    : alb_validate_golden(diag, subject, report));
   if (cli->json) alb_report_json(report, stdout);

@@ -6,7 +6,7 @@
 
 /* Options of all commands; each command reads its own. Set to zero before parsing. */
 typedef struct alb_convert_cli {
-  const char *output, *share, *groups, *dtype, *task, *print_after, *text, *report, *fold_method, *calib;
+  const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib;
   uint64_t budget;
   size_t threads, opset, keep_first, keep_last;
   uint64_t onnx_external;

@@ -38,6 +38,8 @@ static const alb_option options[] = {
      "fold LayerNorms and biases too; default: they stay per layer"},
     {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C, "f32|f16|bf16|int8|int4",
      "of matrices and tables; default: f16 or bf16 if the source is, else f32"},
+    {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C, "f32|f16|bf16|int8|int4",
+     "of the embedding tables (int4: of words, others int8); default: as --dtype, int8 with int4"},
     {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C, "auto|embed|classify|ner|qa|fill-mask|rerank",
      "heads to keep; default auto: all"},
     {"opset", 0, ALB_OPTION_SIZE, FIELD(opset), C, "N", "ONNX output: version of the operators, 17 to 21; default 17"},

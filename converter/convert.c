@@ -6,6 +6,7 @@
 #include "converter/writer.h"
 #include "graph/heads.h"
 #include "passes/layer_table.h"
+#include "passes/weight_use.h"
 #include "tune/fold_align.h"
 #include "tune/fold_refit.h"
 
@@ -18,24 +19,13 @@ typedef struct job {
   alb_tensors tensors; /* a copy: passes change it */
   alb_graph graph;
   alb_package package;
-  alb_dtype dtype; /* of matrices and tables */
+  alb_dtype dtype, tables; /* of matrices and tables */
+  alb_use *uses;           /* of the source's tensors, before any pass */
 } job;
 
 const char *alb_fidelity_name(alb_fidelity fidelity) {
   static const char *const names[] = {"LOSSLESS", "ROUNDED", "LOSSY"};
   return names[fidelity];
-}
-
-alb_dtype alb_default_dtype(const alb_loaded *loaded) {
-  alb_dtype found = ALB_DTYPE_NONE;
-  for (size_t i = 0; i < loaded->tensors.tensors.count; i++) {
-    const alb_tensor *t = &loaded->tensors.tensors.items[i];
-    if (t->rank != 2) continue;
-    if (t->dtype == ALB_I4) return ALB_I4;
-    if (found != ALB_DTYPE_NONE && found != t->dtype) return ALB_F32;
-    found = t->dtype;
-  }
-  return found == ALB_F16 || found == ALB_BF16 || found == ALB_I8 ? found : ALB_F32;
 }
 
 static bool is_quantised(alb_dtype dtype) {
@@ -101,42 +91,67 @@ static alb_status select_task(job *c) {
   return ALB_OK;
 }
 
-/* True when some stored matrix or vector would be narrower than in the source. */
-static bool rounds(const job *c, alb_dtype dtype) {
+/* True when some tensor of that use would be narrower than in the source. */
+static bool rounds(const job *c, alb_use use) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
     const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
-    const alb_dtype stored = t->rank == 2 ? dtype : ALB_F32;
-    if (stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64)) continue;
+    const alb_dtype stored = use == ALB_USED_MATRIX ? c->dtype : use >= ALB_USED_PLACES ? c->tables : ALB_F32;
+    if (c->uses[i] != use || stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64))
+      continue;
     return true;
   }
   return false;
 }
 
 static alb_status check_fidelity(const job *c, alb_conversion *out) {
-  out->fidelity = out->fold.lossy ? ALB_FOLDED : rounds(c, c->dtype) ? ALB_ROUNDED : ALB_LOSSLESS;
+  const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
+             tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
+  out->fidelity = out->fold.lossy ? ALB_FOLDED : others || tables ? ALB_ROUNDED : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
   if (out->fidelity == ALB_FOLDED) {
     return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
                     alb_share_info(c->options->passes.mode)->name);
   }
-  return alb_fail(c->diag, ALB_LOSSY, "not lossless: --dtype %s would round the weights; nothing was written",
-                  alb_dtype_name(c->dtype));
+  return alb_fail(c->diag, ALB_LOSSY, "not lossless: %s %s would round the weights; nothing was written",
+                  others ? "--dtype" : "--embeddings", alb_dtype_name(others ? c->dtype : c->tables));
+}
+
+/* What is quantised already stays so: its numbers are not known any more. */
+static alb_status check_given(const job *c, const char *option, alb_dtype given, alb_dtype asked) {
+  if (!is_quantised(given) || !asked || asked == given) return ALB_OK;
+  return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: %s %s is not supported", alb_dtype_name(given),
+                  option, alb_dtype_name(asked));
+}
+
+/* Asked for, or else the source's own: f16 or bf16 only when everything is. */
+static alb_status choose_dtypes(job *c, alb_pass_options *passes) {
+  const size_t count = c->tensors.tensors.count;
+  ALB_TRY(alb_weight_uses(c->diag, &c->arena, &c->graph, &c->uses));
+  alb_dtype matrices = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_MATRIX);
+  alb_dtype tables = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_TABLE);
+  const alb_dtype places = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_PLACES);
+  if (!is_quantised(tables) && places != ALB_DTYPE_NONE && places != tables) tables = ALB_F32;
+  ALB_TRY(check_given(c, "--dtype", matrices, passes->dtype));
+  ALB_TRY(check_given(c, "--embeddings", tables, passes->tables));
+  if (is_quantised(tables)) passes->tables = tables;
+  const bool same = matrices == tables || is_quantised(matrices) || is_quantised(tables);
+  const bool known = is_quantised(matrices) || matrices == ALB_F16 || matrices == ALB_BF16;
+  if (!passes->dtype && is_quantised(matrices) && !passes->tables) passes->tables = tables;
+  if (!passes->dtype) passes->dtype = same && known ? matrices : ALB_F32;
+  c->dtype = passes->dtype;
+  c->tables = alb_table_dtype(passes);
+  return ALB_OK;
 }
 
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
-  passes.dtype = passes.dtype ? passes.dtype : alb_default_dtype(c->loaded);
   passes.report = &out->fold;
   if (!c->options->plain_mean) passes.align = alb_fold_align;
   if (c->options->calib) passes.refit = alb_fold_refit;
   passes.refit_context = (void *)(uintptr_t)c->options->calib;
-  const alb_dtype given = alb_default_dtype(c->loaded);
-  if (is_quantised(given) && passes.dtype != given) {
-    return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: --dtype %s is not supported",
-                    alb_dtype_name(given), alb_dtype_name(passes.dtype));
-  }
-  c->dtype = passes.dtype;
-  c->package.dtype = out->dtype = alb_dtype_name(passes.dtype);
+  ALB_TRY(choose_dtypes(c, &passes));
+  c->package.dtype = out->dtype = alb_dtype_name(c->dtype);
+  c->package.tables = out->tables = alb_dtype_name(c->tables);
   c->package.share = out->share = alb_share_info(passes.mode)->name;
   ALB_TRY(
       alb_passes_run(c->diag, &c->graph, alb_pipeline(c->form->pipeline, passes.mode), &passes, c->options->observer));
@@ -161,7 +176,7 @@ static void take_written(const alb_written *written, alb_conversion *out) {
   out->blobs = written->blobs;
   out->blob_bytes = written->blob_bytes;
   out->parameters = written->parameters;
-  if (written->dtype) out->dtype = written->dtype;
+  if (written->dtype) out->dtype = out->tables = written->dtype;
   if (written->rounded && out->fidelity == ALB_LOSSLESS) out->fidelity = ALB_ROUNDED;
   out->notes.items = written->notes.items;
   out->notes.count = written->notes.count;
@@ -174,6 +189,7 @@ static alb_status write_output(job *c, const char *output, alb_conversion *out) 
                                .options = c->options,
                                .path = output,
                                .dtype = c->dtype,
+                               .tables = c->tables,
                                .arena = &out->arena};
   alb_written written = {0};
   const alb_status status = c->form->write(c->diag, &write, &written);

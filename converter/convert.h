@@ -20,7 +20,7 @@ typedef struct alb_onnx_options {
 /* Zero means default everywhere. */
 typedef struct alb_convert_options {
   const struct alb_form *form;       /* default: .alb */
-  alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own, see alb_default_dtype) */
+  alb_pass_options passes;           /* sharing, groups, dtype (default: the source's own) */
   const char *task;                  /* default "auto": keep every head that the source has */
   bool plain_mean;                   /* fold layers as they are; default false: aligned first (tune/align.h) */
   const alb_sequences *calib;        /* texts to adjust a lossy fold to; default NULL: not adjusted */
@@ -42,6 +42,7 @@ typedef struct alb_conversion {
   alb_arena arena;                                 /* texts made for the report */
   const char *form;                                /* "compact file" */
   const char *architecture, *task, *dtype, *share; /* borrowed from the loaded model or static */
+  const char *tables;                              /* dtype of the tables; `dtype` is the matrices' */
   uint64_t source_bytes;                           /* of the weights, as the source stores them */
   uint64_t size;                                   /* of the output, to the byte; before compression in a dry run */
   uint64_t parameters;                             /* stored numbers: weights, biases, norms */
@@ -53,9 +54,6 @@ typedef struct alb_conversion {
   alb_fold_report fold;
   ALB_VEC(const char *) notes; /* what the writer has to say about the output, a line each */
 } alb_conversion;
-
-/* The dtype of a source's matrices and tables when all are f16 or all are bf16, else f32. */
-alb_dtype alb_default_dtype(const alb_loaded *loaded);
 
 /* Converts a loaded model, which stays as it was. With dry_run, output may be NULL. */
 alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, const alb_convert_options *options,

@@ -254,11 +254,21 @@ static alb_status fits(const chooser *c, uint32_t tensor, alb_dtype dtype, bool 
   return status;
 }
 
-/* The type of matrices and tables: as stored, int8 multiplied out. */
+static void note_dtype(chooser *c, uint32_t id, alb_dtype *found) {
+  if (id == ALB_NO_TENSOR || tensor_at(c, id)->rank != 2) return;
+  const alb_dtype dtype = tensor_at(c, id)->dtype;
+  c->out->dequantized = c->out->dequantized || dtype == ALB_I8 || dtype == ALB_I4;
+  *found = *found == ALB_DTYPE_NONE || *found == dtype ? dtype : ALB_F32;
+}
+
+/* The type of matrices and tables: as all are stored; f32 when they differ, int8 and int4 multiplied out. */
 static void choose_matrix_dtype(chooser *c) {
-  const alb_dtype stored = tensor_at(c, c->spec->global[ALB_ROLE_WORD])->dtype;
-  c->out->dequantized = stored == ALB_I8;
-  c->out->dtype = stored == ALB_F16 || stored == ALB_BF16 ? stored : ALB_F32;
+  alb_dtype found = ALB_DTYPE_NONE;
+  for (int r = 0; r < ALB_ROLE_COUNT; r++) {
+    note_dtype(c, c->spec->global[r], &found);
+    for (uint32_t l = 0; l < c->spec->config.layers; l++) note_dtype(c, c->spec->layer[l][r], &found);
+  }
+  c->out->dtype = found == ALB_F16 || found == ALB_BF16 ? found : ALB_F32;
 }
 
 /* Vectors, which are f32 in the graph, are of the matrices' type when that loses nothing. */

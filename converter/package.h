@@ -16,6 +16,7 @@ typedef struct alb_package {
   const alb_graph *graph; /* after the passes */
   const char *task;       /* a task of --task but "auto" */
   const char *dtype, *share;
+  const char *tables;        /* dtype of the tables; `dtype` is the matrices' */
   Alb__Tokenizer *tokenizer; /* NULL: token ids only */
   const alb_str *tokens;     /* [token_count], the vocabulary */
   size_t token_count;

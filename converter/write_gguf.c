@@ -21,8 +21,8 @@ typedef struct gguf_file {
   alb_gguf_type *types; /* of the layout's items; in the job's arena */
   uint64_t *offsets;    /* of the items in the data */
   alb_gguf_buffer header;
-  bool narrow; /* some quantised matrix has rows that are not blocks: it is stored as f32 */
-  bool int4;   /* some matrix is int4 */
+  bool narrow;     /* some quantised matrix has rows that are not blocks: it is stored as f32 */
+  bool int4, int8; /* some matrix is stored so */
 } gguf_file;
 
 /* ---- tensors ---- */
@@ -43,10 +43,12 @@ static alb_gguf_type plain_type(alb_dtype dtype) {
 static alb_gguf_type choose_type(gguf_file *f, alb_st_item *item) {
   const bool block = item->rank == 2 && item->dims[1] % alb_gguf_type_info(ALB_GGUF_Q8_0)->elements == 0;
   if (item->rank == 1 || is_added(item)) item->dtype = ALB_F32;
-  if (!f->layout.dequantized || item->rank == 1 || is_added(item)) return plain_type(item->dtype);
+  const alb_dtype stored = item->tensor != ALB_ST_NO_TENSOR ? tensor_of(f, item)->dtype : ALB_F32;
+  const bool int4 = stored == ALB_I4, int8 = stored == ALB_I8;
+  if ((!int4 && !int8) || item->rank == 1 || is_added(item)) return plain_type(item->dtype);
   f->narrow = f->narrow || !block;
-  const bool int4 = item->tensor != ALB_ST_NO_TENSOR && tensor_of(f, item)->dtype == ALB_I4;
   f->int4 = f->int4 || int4;
+  f->int8 = f->int8 || int8;
   return !block ? ALB_GGUF_F32 : int4 ? ALB_GGUF_Q4_0 : ALB_GGUF_Q8_0;
 }
 
@@ -158,9 +160,10 @@ static alb_status note_all(alb_diag *diag, const alb_write_job *job, const gguf_
   }
   if (f->narrow) ALB_TRY(alb_write_note(diag, out, "matrices whose rows are not blocks of 32 are stored as f32"));
   if (!f->layout.dequantized) return ALB_OK;
-  if (job->loaded->alb) ALB_TRY(alb_write_rounds(diag, job, out, "int8 weights are quantised again, in blocks"));
+  if (job->loaded->alb && f->int8)
+    ALB_TRY(alb_write_rounds(diag, job, out, "int8 weights are quantised again, in blocks"));
   if (f->int4) ALB_TRY(alb_write_note(diag, out, "int4 matrices are stored as Q4_0, which has the same numbers"));
-  return alb_write_note(diag, out, "int8 weights are stored as Q8_0: a scale for each 32 of a row");
+  return !f->int8 ? ALB_OK : alb_write_note(diag, out, "int8 weights are stored as Q8_0: a scale for each 32 of a row");
 }
 
 static alb_status prepare(alb_diag *diag, const alb_write_job *job, gguf_file *f, alb_written *out) {

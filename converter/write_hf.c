@@ -85,7 +85,8 @@ static alb_status prepare(alb_diag *diag, const alb_write_job *job, folder *f, a
   out->size = 8 + f->weights.header_size + f->weights.data_size;
   for (size_t i = 0; i < f->files.count; i++) out->size += f->files.items[i].bytes.n;
   if (f->layout.dequantized) {
-    const char *what = alb_arena_printf(job->arena, "%s weights are multiplied out to f32", alb_dtype_name(job->dtype));
+    const char *what = alb_arena_printf(job->arena, "%s weights are multiplied out to f32",
+                                        alb_dtype_name(alb_dtype_is_float(job->dtype) ? job->tables : job->dtype));
     if (!what) return alb_fail_memory(diag, 64, "a note");
     ALB_TRY(alb_write_rounds(diag, job, out, what));
     ALB_TRY(alb_write_note(diag, out, alb_arena_printf(job->arena, "%s: safetensors has no scales", what)));

@@ -12,7 +12,7 @@ static uint64_t count_parameters(const alb_export *model) {
   return count;
 }
 
-/* int4 matrices become f32, which is exact. */
+/* int4 weights become f32, which is exact. */
 static alb_status widen(alb_diag *diag, const alb_write_job *job, alb_written *out) {
   alb_tensors *tensors = job->package->graph->tensors;
   bool found = false;
@@ -33,7 +33,9 @@ static alb_status widen(alb_diag *diag, const alb_write_job *job, alb_written *o
     found = true;
   }
   if (!found) return ALB_OK;
-  return alb_write_note(diag, out, "int4 matrices are multiplied out to f32; tables stay int8");
+  return alb_write_note(diag, out,
+                        job->tables == ALB_I8 ? "int4 matrices are multiplied out to f32; tables stay int8"
+                                              : "int4 weights are multiplied out to f32");
 }
 
 static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_export *model, alb_written *out) {

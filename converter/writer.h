@@ -12,7 +12,7 @@ typedef struct alb_write_job {
   const alb_loaded *loaded;           /* the source, with its files */
   const alb_convert_options *options; /* replace, compress, require_lossless, options of single forms */
   const char *path;                   /* where to; NULL in a dry run */
-  alb_dtype dtype;                    /* of matrices and tables after the passes */
+  alb_dtype dtype, tables;            /* of matrices and of tables after the passes */
   alb_arena *arena;                   /* for what the writer makes; freed after the conversion's report */
 } alb_write_job;
 

@@ -78,8 +78,12 @@ typedef struct alb_pass_options {
   alb_fold_helper *align;   /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
   alb_fold_helper *refit;   /* fold-layers: called after it; default NULL */
   void *align_context, *refit_context;
-  alb_dtype dtype; /* quantize-weights; default f32 */
+  alb_dtype dtype;  /* quantize-weights: matrices; default f32 */
+  alb_dtype tables; /* quantize-weights; default: as matrices, int8 if they are int4 */
 } alb_pass_options;
+
+/* The element type that quantize-weights gives tables. */
+alb_dtype alb_table_dtype(const alb_pass_options *options);
 
 typedef struct alb_pass {
   const char *name, *summary;

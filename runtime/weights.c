@@ -21,11 +21,8 @@ static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id
                     vector ? 1 : 2);
   }
   const alb_dtype dtype = (alb_dtype)tensor->dtype;
-  if (dtype == ALB_I8 && vector) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is an int8 vector", tensor->name);
-  }
-  if (dtype == ALB_I4 && use != ALB_USE_MATRIX) {
-    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is int4 but no matrix of a product", tensor->name);
+  if ((dtype == ALB_I8 || dtype == ALB_I4) && vector) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is a quantised vector", tensor->name);
   }
   *out = (alb_weight){.use = use,
                       .dtype = dtype,
@@ -98,8 +95,8 @@ static const uint8_t *source(const alb_weights *weights, const alb_weight *weigh
   return alb_reader_blob(weights->reader, weight->blob).bytes.p;
 }
 
-static const float *floats_of(const alb_weights *weights, uint32_t blob) {
-  return (const float *)(const void *)alb_reader_blob(weights->reader, blob).bytes.p;
+static const uint8_t *scales_of(const alb_weights *weights, const alb_weight *weight) {
+  return alb_reader_blob(weights->reader, weight->scale_blob - 1).bytes.p;
 }
 
 /* One matrix being packed by the pool: task i packs rows i * PACK_ROWS and on. */
@@ -164,7 +161,7 @@ alb_status alb_weights_count(alb_diag *diag, alb_weight *weight, size_t *bytes) 
 static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   packing p = {.weight = weight, .bytes = source(weights, weight)};
   size_t bytes, wide = 0;
-  if (weight->dtype == ALB_I4) p.scales = alb_reader_blob(weights->reader, weight->scale_blob - 1).bytes.p;
+  if (weight->dtype == ALB_I4) p.scales = scales_of(weights, weight);
   ALB_TRY(packed_bytes(diag, weight, &bytes));
   if (weight->dtype == ALB_F16 || weight->dtype == ALB_BF16) {
     const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
@@ -197,7 +194,7 @@ static void release(const alb_weights *weights, uint32_t id) {
 
 alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   if (weight->ready) return ALB_OK;
-  if (weight->dtype == ALB_I8) weight->scales = floats_of(weights, weight->scale_blob - 1);
+  if (weight->scale_blob) weight->scales = scales_of(weights, weight);
   if (weight->use == ALB_USE_MATRIX) {
     ALB_TRY(prepare_matrix(diag, weights, weight, pool));
     release(weights, weight->blob);

@@ -29,7 +29,7 @@ typedef struct alb_weight {
   const char *name;          /* of the tensor, borrowed from the reader */
   bool ready, counted;       /* counted: alb_weights_count has added its bytes */
   const void *data;          /* packed matrix (int4: with its scales), f32 vector, or the table's rows */
-  const float *scales;       /* int8: [rows] */
+  const void *scales;        /* int8: f32 [rows]; int4 tables: f16 [rows][groups] */
   void *owned;               /* its own copy, packed or widened, or NULL; lies in a room */
   struct alb_weight *next;   /* another shape or scale of the same blob and use */
 } alb_weight;

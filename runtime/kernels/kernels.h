@@ -193,9 +193,9 @@ bool alb_attention_scratch(size_t tokens, size_t width, size_t *bytes);
 
 /* ---- small row operations, plain C for every machine ---- */
 
-/* out[width] = row `row` of a table [rows][width] of f32, f16, bf16 or int8 (times scales[row]; `scales`
- * unused otherwise), or += it when `add`. False: another type. */
-bool alb_gather_row(alb_dtype type, const void *table, const float *scales, size_t row, size_t width, bool add,
+/* out[width] = row `row` of a table [rows][width] of f32, f16, bf16, int8 (scales: f32 [rows]) or int4 (scales: f16
+ * [rows][groups of width]), or += it when `add`. False: another type. */
+bool alb_gather_row(alb_dtype type, const void *table, const void *scales, size_t row, size_t width, bool add,
                     float *out);
 /* One vector of a sequence's token vectors x[tokens][width], tokens >= 1. False for ALB_POOL_NONE. */
 bool alb_pool_tokens(alb_pooling pooling, const float *x, size_t tokens, size_t width, float *out);

@@ -385,6 +385,7 @@ def test_second_reader(case):
     """Files of every kind are sound to the reader that was written from docs/format.md alone (small files: it is slow)."""
     kinds = {"f32": [], "f16": ["--dtype", "f16"], "bf16": ["--dtype", "bf16"], "int8": ["--dtype", "int8"],
              "int4": ["--dtype", "int4"], "int4-compressed": ["--dtype", "int4", "--compress"],
+             "int4-tables": ["--dtype", "int8", "--embeddings", "int4"],
              "none": ["--share", "none"], "all": ["--share", "all"], "attention": ["--share", "attention"],
              "ffn": ["--share", "ffn"], "norms": ["--share", "all", "--share-norms"], "compressed": ["--compress"]}
     if sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 200_000:

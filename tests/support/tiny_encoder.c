@@ -160,9 +160,8 @@ static uint32_t add_tensor(enc *e, size_t rows, size_t columns, float center, fl
   return add_typed(e, e->options.dtype, rows, columns, center, spread);
 }
 
-/* Tables of an int4 model are int8. */
 static void add_table(enc *e, size_t rows) {
-  const alb_dtype dtype = e->options.dtype == ALB_I4 ? ALB_I8 : e->options.dtype;
+  const alb_dtype dtype = e->options.tables ? e->options.tables : e->options.dtype;
   (void)add_typed(e, dtype, rows, e->options.embedding, 0, 1);
 }
 

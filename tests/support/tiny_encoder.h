@@ -15,9 +15,10 @@
 
 typedef struct enc_options {
   uint32_t layers, hidden, embedding, heads, intermediate, vocab, positions, offset, types;
-  alb_dtype dtype; /* of matrices and tables */
-  bool shared;     /* one parameter set for all layers */
-  bool fused;      /* merged qkv, add_norm, embed_norm, activation in the product */
+  alb_dtype dtype;  /* of matrices and tables */
+  alb_dtype tables; /* of tables; default: as dtype */
+  bool shared;      /* one parameter set for all layers */
+  bool fused;       /* merged qkv, add_norm, embed_norm, activation in the product */
   alb_activation activation;
   alb_pooling pooling;
   bool normalize, compress;

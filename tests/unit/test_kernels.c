@@ -168,6 +168,29 @@ static void sizes_overflow(void **state) {
   assert_int_equal(bytes % ALB_KERNEL_ALIGN, 0);
 }
 
+/* Rows longer than a block of the loop, the last group not full, scales of both signs. */
+static void gather_int4(void **state) {
+  enum { WIDTH = 300, GROUPS = 10, ROWS = 3 };
+  uint8_t table[ROWS * GROUPS * ALB_INT4_GROUP_BYTES];
+  uint16_t scales[ROWS * GROUPS];
+  float out[WIDTH + 1];
+  (void)state;
+  for (size_t i = 0; i < sizeof table; i++) table[i] = (uint8_t)(i * 37 + i / 7);
+  for (size_t g = 0; g < ROWS * GROUPS; g++) scales[g] = alb_f32_to_f16((g % 3 ? 0.5f : -0.25f) * (float)(g + 1));
+  for (size_t r = 0; r < ROWS; r++) {
+    out[WIDTH] = 77;
+    assert_true(alb_gather_row(ALB_I4, table, scales, r, WIDTH, false, out));
+    assert_true(alb_gather_row(ALB_I4, table, scales, r, WIDTH, true, out));
+    assert_true(out[WIDTH] == 77);
+    for (size_t i = 0; i < WIDTH; i++) {
+      const size_t g = r * GROUPS + i / 32;
+      const uint8_t byte = table[g * 16 + i % 16];
+      const int q = (i % 32 < 16 ? byte & 15 : byte >> 4) - 8;
+      assert_true(out[i] == 2 * ((float)q * alb_f16_to_f32(scales[g])));
+    }
+  }
+}
+
 static void gather_every_type(void **state) {
   (void)state;
   enum { W = 300 };
@@ -217,7 +240,8 @@ int main(void) {
       cmocka_unit_test(names_that_cannot_be), cmocka_unit_test(cpu_names),
       cmocka_unit_test(packed_f32_layout),    cmocka_unit_test(packed_s8_layout),
       cmocka_unit_test(packed_s4_layout),     cmocka_unit_test(sizes_overflow),
-      cmocka_unit_test(gather_every_type),    cmocka_unit_test(pool_and_normalize),
+      cmocka_unit_test(gather_every_type),    cmocka_unit_test(gather_int4),
+      cmocka_unit_test(pool_and_normalize),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,9 @@ static void test_numbers(void **state) {
     check_numbers(&int8, NULL, 0.05);
     check_numbers(&int4, "ref", 0.05);
     check_numbers(&int4, NULL, 0.05);
+    enc_options tables = f32;
+    tables.tables = ALB_I4;
+    check_numbers(&tables, NULL, 0.05); /* the decoder that is the table of words is a product of int4 */
   }
 }
 
