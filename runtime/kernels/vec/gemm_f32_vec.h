@@ -60,9 +60,7 @@ ALB_INLINE void run_tile(const int R, const int P, const block *x, const corner 
   if (last && at->bias) add_bias(R, P, at->bias, sum);
   store_sums(R, P, at, sum);
   if (!last || g->activation == ALB_ACT_NONE) return;
-  for (size_t r = 0; r < (size_t)R; r++) {
-    activate_vectors(g->activation, at->c + r * at->ldc, at->c + r * at->ldc, (size_t)P * TILE_PANEL);
-  }
+  activate_rows(g->activation, at->c, at->c, at->ldc, (size_t)R, (size_t)P * TILE_PANEL);
 }
 
 /* Every tile there is, by rows: one panel, TILE_PANELS panels, and for 1 to 3 rows SPAN_n panels. */

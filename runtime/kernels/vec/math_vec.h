@@ -94,13 +94,15 @@ ALB_INLINE vec vec_sigmoid(vec x) {
   return times_sigmoid(vec_set(1.0f), x);
 }
 
-/* Applies ACT to x[i] for whole vectors of n. */
-#define ALB_ACTIVATE_LOOP(ACT) \
-  for (size_t i = 0; i < n; i += VEC_LANES) vec_store(out + i, ACT(vec_load(x + i)))
+/* Applies ACT to rows of whole vectors. */
+#define ALB_ACTIVATE_LOOP(ACT)                          \
+  for (size_t r = 0; r < rows; r++, x += ld, out += ld) \
+    for (size_t i = 0; i < n; i += VEC_LANES) vec_store(out + i, ACT(vec_load(x + i)))
 
-/* out[n] = act(x[n]), n a multiple of VEC_LANES; out may be x. One copy per file: tiles only call it. */
-static __attribute__((noinline, unused)) void activate_vectors(alb_activation activation, const float *x, float *out,
-                                                               size_t n) {
+/* out[rows][n] = act(x[rows][n]), rows ld apart, n a multiple of VEC_LANES; out may be x. One copy per file: tiles
+ * only call it, with all their rows at once, for the constants take as long to load as a row to compute. */
+static __attribute__((noinline, unused)) void activate_rows(alb_activation activation, const float *x, float *out,
+                                                            size_t ld, size_t rows, size_t n) {
   switch (activation) {
     case ALB_ACT_GELU:
       ALB_ACTIVATE_LOOP(vec_gelu);
@@ -125,6 +127,11 @@ static __attribute__((noinline, unused)) void activate_vectors(alb_activation ac
       ALB_ACTIVATE_LOOP(/* as it is */);
       break;
   }
+}
+
+/* out[n] = act(x[n]) */
+ALB_INLINE void activate_vectors(alb_activation activation, const float *x, float *out, size_t n) {
+  activate_rows(activation, x, out, 0, 1, n);
 }
 
 #endif

@@ -163,14 +163,6 @@ ALB_INLINE void write_sums(const int R, const int V, const group *x, const ivec 
   }
 }
 
-/* While the tile's results are in the nearest cache. */
-static __attribute__((noinline)) void activate_tile(const done *x) {
-  for (size_t r = 0; r < x->rows; r++) {
-    float *c = x->g->c + (x->m + r) * x->g->ldc + x->n;
-    activate_vectors(x->g->activation, c, c, x->vectors * VEC_LANES);
-  }
-}
-
 /* One group of k; behind the last one the tile's results are written. */
 ALB_INLINE void run_group(const int R, const int V, const group *x, fetch f, const done *to, bool last,
                           float total[S8_SUMS][VEC_LANES]) {
@@ -178,7 +170,10 @@ ALB_INLINE void run_group(const int R, const int V, const group *x, fetch f, con
   multiply_group(R, V, x, f, sum);
   if (is_large(R, V) && last && to->g->n1 - to->n >= (size_t)V * VEC_LANES) {
     write_sums(R, V, x, sum, to, total);
-    if (to->g->activation != ALB_ACT_NONE) activate_tile(to);
+    if (to->g->activation != ALB_ACT_NONE) {
+      float *c = to->g->c + to->m * to->g->ldc + to->n; /* still in the nearest cache */
+      activate_rows(to->g->activation, c, c, to->g->ldc, (size_t)R, (size_t)V * VEC_LANES);
+    }
     return;
   }
   add_sums(R, V, x, sum, total);
