@@ -6,6 +6,7 @@
 
 #include "cli/convert_dedup.h"
 #include "cli/json_out.h"
+#include "cli/measure.h"
 #include "cli/source_texts.h"
 #include "converter/writer.h"
 
@@ -118,12 +119,18 @@ static void print_fidelity(const alb_conversion *c) {
 }
 
 /* The warning that nobody is to miss. */
-static void print_warning(const alb_conversion *c) {
+static void print_warning(const alb_conversion *c, const alb_measured *measured) {
   if (!c->fold.lossy) return;
   fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
           100 * total_moved(&c->fold));
-  fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it: measure it with\n");
-  fprintf(stderr, "WARNING: \"albert-convert validate SOURCE MODEL\". --require-lossless refuses such folds.\n");
+  fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it.\n");
+  if (measured->texts) {
+    fprintf(stderr, "WARNING: Measured: mean cosine %.4f with the source's embeddings, on %zu texts.\n",
+            measured->model.mean, measured->texts);
+  } else {
+    fprintf(stderr, "WARNING: Not measured: --text FILE measures it, --min-fidelity X refuses below X.\n");
+  }
+  fprintf(stderr, "WARNING: --require-lossless refuses such folds.\n");
 }
 
 static void print_changes(const alb_fold_report *fold) {
@@ -148,7 +155,7 @@ static void print_notes(const alb_conversion *c) {
 }
 
 static void print_report(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
-                         const alb_conversion *c) {
+                         const alb_conversion *c, const alb_measured *measured) {
   char a[32], b[32], p[32];
   fprintf(stderr, "%s: %s, %zu layers, hidden %u, %s\n", source, c->architecture, c->layers, loaded->spec.config.hidden,
           c->task);
@@ -159,6 +166,8 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
           c->dtype, c->blobs, cli->compress && !cli->dry_run ? ", deflated" : "");
   print_sharing(c);
   print_fidelity(c);
+  if (c->fold.lossy && !measured->texts) fprintf(stderr, "  measured  not measured\n");
+  alb_measured_print(measured, stderr);
   print_notes(c);
   if (loaded->note) fprintf(stderr, "  note      %s\n", loaded->note);
   if (cli->verbose) print_changes(&c->fold);
@@ -219,7 +228,7 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
 }
 
 static void print_json(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
-                       const alb_conversion *c) {
+                       const alb_conversion *c, const alb_measured *measured) {
   alb_json json = {.file = stdout};
   alb_json_open(&json, '{');
   json_texts(&json, cli, source, c);
@@ -229,6 +238,7 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   alb_json_key(&json, "moved");
   alb_json_double(&json, total_moved(&c->fold), 6);
   json_changes(&json, &c->fold);
+  alb_measured_json(measured, &json);
   alb_json_key(&json, "notes");
   alb_json_open(&json, '[');
   if (loaded->note) alb_json_text(&json, alb_str_of(loaded->note));
@@ -268,6 +278,7 @@ static alb_status read_calib(alb_diag *diag, const alb_convert_cli *cli, const a
                              alb_source_texts *texts, alb_convert_options *options, const char **file) {
   const char *source = *file;
   if (!cli->calib) return ALB_OK;
+  texts->half = cli->text && same_file(cli->text, cli->calib) ? ALB_FIRST_HALF : ALB_WHOLE_TEXT;
   if (loaded->vocab.tokenizer) *file = cli->calib;
   ALB_TRY(alb_source_texts_read(diag, loaded, cli->calib, CALIB_TOKENS, texts));
   options->calib = &texts->sequences;
@@ -276,13 +287,20 @@ static alb_status read_calib(alb_diag *diag, const alb_convert_cli *cli, const a
   return ALB_OK;
 }
 
+static alb_status check_fidelity_options(alb_diag *diag, const alb_convert_cli *cli) {
+  if (cli->min_fidelity > 1) return alb_fail(diag, ALB_USAGE, "--min-fidelity %g: expected 0 to 1", cli->min_fidelity);
+  if (cli->min_fidelity < 0 || cli->text) return ALB_OK;
+  return alb_fail(diag, ALB_USAGE, "--min-fidelity needs texts to measure on: --text FILE");
+}
+
 static alb_status convert_loaded(alb_diag *diag, const alb_convert_cli *cli, const char *source,
-                                 const alb_convert_options *options, alb_loaded *loaded, const char **file) {
+                                 const alb_convert_options *options, const alb_measured *measured, alb_loaded *loaded,
+                                 const char **file) {
   alb_conversion conversion;
   alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
-  if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion);
-  if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion);
-  if (status == ALB_OK && !cli->quiet) print_warning(&conversion);
+  if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion, measured);
+  if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion, measured);
+  if (status == ALB_OK && !cli->quiet) print_warning(&conversion, measured);
   if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
   alb_conversion_free(&conversion);
   return status;
@@ -291,12 +309,15 @@ static alb_status convert_loaded(alb_diag *diag, const alb_convert_cli *cli, con
 static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source, alb_convert_options *options,
                           alb_loaded *loaded, const char **file) {
   alb_source_texts texts = {0};
+  alb_measured measured = {0};
   alb_status status = alb_model_load(diag, source, loaded);
   if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
     return write_unrecognised(diag, cli, source, loaded, file);
   }
   if (status == ALB_OK) status = read_calib(diag, cli, loaded, &texts, options, file);
-  if (status == ALB_OK) status = convert_loaded(diag, cli, source, options, loaded, file);
+  if (status == ALB_OK && cli->text) status = alb_measure(diag, cli, loaded, options, &measured, file);
+  if (measured.texts) options->measured = measured.line;
+  if (status == ALB_OK) status = convert_loaded(diag, cli, source, options, &measured, loaded, file);
   alb_source_texts_free(&texts);
   return status;
 }
@@ -308,6 +329,7 @@ alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb
   if (args->operand_count != 1)
     return alb_fail(diag, ALB_USAGE, "expected one SOURCE, got %zu (see --help)", args->operand_count);
   if (!cli->output) return alb_fail(diag, ALB_USAGE, "no output was named: -o OUTPUT");
+  ALB_TRY(check_fidelity_options(diag, cli));
   ALB_TRY(read_options(diag, cli, &options));
   if (cli->print_after && strcmp(cli->print_after, "all") != 0 && !alb_pass_by_name(alb_str_of(cli->print_after))) {
     return alb_fail(diag, ALB_USAGE, "--print-after: there is no pass \"%s\"", cli->print_after);

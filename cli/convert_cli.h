@@ -11,7 +11,7 @@ typedef struct alb_convert_cli {
   size_t threads, opset, keep_first, keep_last;
   uint64_t onnx_external;
   const char *onnx_int8;
-  double atol; /* < 0: not given */
+  double atol, min_fidelity; /* < 0: not given */
   bool share_norms, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
   unsigned verbose;
 } alb_convert_cli;

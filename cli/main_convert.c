@@ -57,7 +57,10 @@ static const alb_option options[] = {
     {"dry-run", 0, ALB_OPTION_FLAG, FIELD(dry_run), C, NULL, "do everything but write; default off"},
     {"print-after", 0, ALB_OPTION_TEXT, FIELD(print_after), C, "PASS",
      "print the graph after a pass, or after \"all\""},
-    {"text", 0, ALB_OPTION_TEXT, FIELD(text), V, "FILE", "texts to run, one a line; default: built-in token ids"},
+    {"text", 0, ALB_OPTION_TEXT, FIELD(text), C | V, "FILE",
+     "texts, one a line: convert measures on every second; default: not measured; validate: built-in token ids"},
+    {"min-fidelity", 0, ALB_OPTION_NUMBER, FIELD(min_fidelity), C, "X",
+     "refuse when the mean cosine on --text is below X, 0 to 1 (exit 1, nothing written); default: none"},
     {"atol", 0, ALB_OPTION_NUMBER, FIELD(atol), V, "X",
      "largest absolute difference allowed; default: by dtype, relative to the largest magnitude"},
     {"report", 0, ALB_OPTION_TEXT, FIELD(report), V, "OUT.html", "write the comparison as a page; default none"},
@@ -78,7 +81,7 @@ static const alb_program program = {
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .footer =
-        "Exit codes: 0 done, 1 above tolerance or not lossless, 2 usage, 3 malformed input,\n"
+        "Exit codes: 0 done, 1 above tolerance, below fidelity or not lossless, 2 usage, 3 malformed input,\n"
         "4 not supported, 5 input/output error, 6 out of memory. Manual: albert-convert(1).",
 };
 
@@ -89,7 +92,7 @@ static alb_status flush_output(alb_diag *diag) {
 }
 
 static alb_status run_command(alb_diag *diag, int argc, char **argv, const char **file) {
-  alb_convert_cli cli = {.atol = -1};
+  alb_convert_cli cli = {.atol = -1, .min_fidelity = -1};
   alb_args args;
   ALB_TRY(alb_args_parse(diag, &program, argc, argv, &cli, &args));
   if (args.help) {

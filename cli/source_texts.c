@@ -47,7 +47,10 @@ static bool take_line(alb_span *text, alb_str *line) {
 
 static alb_status add_lines(const reading *r, alb_span text) {
   alb_str line;
-  for (r->out->lines = 0; take_line(&text, &line); r->out->lines++) ALB_TRY(add_text(r, line));
+  for (r->out->lines = 0; take_line(&text, &line); r->out->lines++) {
+    const alb_text_half half = r->out->lines % 2 ? ALB_SECOND_HALF : ALB_FIRST_HALF;
+    if (!r->out->half || r->out->half == half) ALB_TRY(add_text(r, line));
+  }
   return r->out->lengths.count ? ALB_OK : alb_fail(r->diag, ALB_MALFORMED, "has no line of text");
 }
 

@@ -6,11 +6,19 @@
 #include "converter/model_load.h"
 #include "graph/interpret.h"
 
-/* Start with {0}; alb_source_texts_free at the end. */
+/* Lines of a file that are read. */
+typedef enum alb_text_half {
+  ALB_WHOLE_TEXT,
+  ALB_FIRST_HALF,  /* the first line that is not empty, the third ... */
+  ALB_SECOND_HALF, /* the second, the fourth ... */
+} alb_text_half;
+
+/* Start with {0}, or with {.half = ...}; alb_source_texts_free at the end. */
 typedef struct alb_source_texts {
+  alb_text_half half;
   alb_sequences sequences;
   char hash[33]; /* of the file: XXH3-128 in hexadecimal digits */
-  size_t lines;  /* texts in the file; sequences has all or evenly spread ones */
+  size_t lines;  /* texts in the file; sequences has all or evenly spread ones of the half */
   ALB_VEC(uint32_t) lengths;
   ALB_VEC(int32_t) ids;
   ALB_VEC(int32_t) type_ids;

@@ -25,6 +25,7 @@ typedef struct alb_convert_options {
   bool plain_mean;                   /* fold layers as they are; default false: aligned first (tune/align.h) */
   const alb_sequences *calib;        /* texts to adjust a lossy fold to; default NULL: not adjusted */
   const char *calib_hash;            /* of their file, for the provenance */
+  const char *measured;              /* figures on texts for the provenance of a lossy fold; default NULL: none */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */

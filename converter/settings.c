@@ -67,6 +67,14 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
       o->compress ? " --compress" : "");
 }
 
+static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
+  const char *text = !fold->lossy    ? "lossless"
+                     : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
+                                     : "lossy: matrices replaced by their mean";
+  const bool measured = fold->lossy && options->measured;
+  return alb_arena_printf(arena, "%s%s%s", text, measured ? "; " : "", measured ? options->measured : "");
+}
+
 static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_loaded *loaded,
                                   const alb_convert_options *options, const alb_fold_report *fold,
                                   alb_package *package) {
@@ -76,12 +84,10 @@ static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_lo
   m->tool = TEXT("albert-convert " ALB_VERSION_TEXT);
   m->options = options_text(arena, options, package);
   const Alb__Provenance *before = loaded->alb ? alb_reader_manifest(loaded->alb)->provenance : NULL;
-  m->fold = TEXT(!fold->lossy    ? "lossless"
-                 : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
-                                 : "lossy: matrices replaced by their mean");
+  m->fold = fold_text(arena, options, fold);
   if (before && !fold->lossy) m->fold = before->fold; /* what was lost stays lost */
   m->files = ALB_NEW_ARRAY(arena, Alb__SourceFile *, loaded->source.files.count);
-  if (!m->options || !m->files) return no_memory(diag);
+  if (!m->fold || !m->options || !m->files) return no_memory(diag);
   for (; m->n_files < loaded->source.files.count; m->n_files++) {
     ALB_TRY(fill_file(diag, arena, &loaded->source.files.items[m->n_files], &m->files[m->n_files]));
   }

@@ -1,0 +1,31 @@
+/* Measuring a conversion on texts before it is written: the source, the output and a control, run side by side. */
+#ifndef ALB_CLI_MEASURE_H
+#define ALB_CLI_MEASURE_H
+
+#include "cli/convert_cli.h"
+#include "cli/embed_figures.h"
+#include "cli/json_out.h"
+#include "converter/convert.h"
+
+/* Start with {0}. */
+typedef struct alb_measured {
+  size_t texts, tokens; /* texts 0: not measured */
+  char hash[33];        /* of the file */
+  char line[192];       /* the figures as words, for the provenance */
+  alb_embed_figures model, control;
+  const char *control_dtype; /* static; NULL: no control (the source is quantised already) */
+  uint64_t bytes, control_bytes;
+} alb_measured;
+
+/* Converts three times into a folder of its own under $TMPDIR, which goes again: as asked for; with nothing shared and
+ * nothing narrowed; and, as a control, with int8 or int4 alone, whichever is nearer in bytes to what was asked for.
+ * Compares embeddings of every second line of cli->text. Below cli->min_fidelity: ALB_LOSSY. On failure *file is what
+ * the message is about. */
+alb_status alb_measure(alb_diag *diag, const alb_convert_cli *cli, alb_loaded *loaded,
+                       const alb_convert_options *options, alb_measured *out, const char **file);
+
+void alb_measured_print(const alb_measured *measured, FILE *out);
+/* An object, or null when nothing was measured. */
+void alb_measured_json(const alb_measured *measured, alb_json *json);
+
+#endif
