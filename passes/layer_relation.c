@@ -12,10 +12,18 @@ const char *alb_relation_name(alb_relation relation) {
   return names[relation];
 }
 
+/* A neuron's numbers as one; equal neurons have equal hashes. */
+typedef struct neuron {
+  uint64_t hash;
+  size_t at;
+} neuron;
+
 typedef struct finder {
   alb_diag *diag;
   const alb_graph *graph;
   const alb_layer_table *table;
+  size_t moved[3];  /* the parameters with a row, an element and a column for each neuron: up, its bias, down */
+  neuron **neurons; /* [layers][rows of up], sorted by hash, of layers that were asked for; NULL: no such parameters */
 } finder;
 
 static uint32_t tensor_of(const finder *f, size_t layer, size_t parameter) {
@@ -109,14 +117,9 @@ static bool block_equal(const finder *f, bool ffn, size_t a, size_t b) {
   return true;
 }
 
-/* The three parameters with an element, row or column for each neuron. */
-typedef struct neurons {
+typedef struct block {
   alb_weight up, bias, down;
-  struct neuron {
-    uint64_t hash;
-    size_t at;
-  } * order; /* [up.rows], sorted by hash */
-} neurons;
+} block;
 
 static size_t find_parameter(const finder *f, const char *name) {
   size_t p = 0;
@@ -132,67 +135,93 @@ static void mix(uint64_t *hash, float value) {
 }
 
 static int by_hash(const void *a, const void *b) {
-  const struct neuron *x = a, *y = b;
+  const neuron *x = a, *y = b;
   return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-static void hash_neurons(neurons *n) {
-  const float *bias = alb_weight_row(&n->bias, 0);
-  for (size_t j = 0; j < n->up.rows; j++) {
-    const float *row = alb_weight_row(&n->up, j);
-    n->order[j] = (struct neuron){.at = j};
-    for (size_t i = 0; i < n->up.width; i++) mix(&n->order[j].hash, row[i]);
-    mix(&n->order[j].hash, bias[j]);
+static void hash_neurons(block *b, neuron *out) {
+  const float *bias = alb_weight_row(&b->bias, 0);
+  for (size_t j = 0; j < b->up.rows; j++) {
+    const float *row = alb_weight_row(&b->up, j);
+    out[j] = (neuron){.at = j};
+    for (size_t i = 0; i < b->up.width; i++) mix(&out[j].hash, row[i]);
+    mix(&out[j].hash, bias[j]);
   }
-  for (size_t r = 0; r < n->down.rows; r++) {
-    const float *row = alb_weight_row(&n->down, r);
-    for (size_t j = 0; j < n->up.rows; j++) mix(&n->order[j].hash, row[j]);
+  for (size_t r = 0; r < b->down.rows; r++) {
+    const float *row = alb_weight_row(&b->down, r);
+    for (size_t j = 0; j < b->up.rows; j++) mix(&out[j].hash, row[j]);
   }
-  qsort(n->order, n->up.rows, sizeof *n->order, by_hash);
+  qsort(out, b->up.rows, sizeof *out, by_hash);
 }
 
-static void close_neurons(neurons *n) {
-  alb_weight_close(&n->up);
-  alb_weight_close(&n->bias);
-  alb_weight_close(&n->down);
-  free(n->order);
+static void close_block(block *b) {
+  alb_weight_close(&b->up);
+  alb_weight_close(&b->bias);
+  alb_weight_close(&b->down);
 }
 
-static alb_status open_neurons(const finder *f, size_t layer, const size_t parameters[3], neurons *n) {
-  ALB_TRY(open_weight(f, layer, parameters[0], &n->up));
-  ALB_TRY(open_weight(f, layer, parameters[1], &n->bias));
-  ALB_TRY(open_weight(f, layer, parameters[2], &n->down));
-  n->order = calloc(n->up.rows + 1, sizeof *n->order);
-  if (!n->order) return alb_fail_memory(f->diag, n->up.rows * sizeof *n->order, "neurons");
-  hash_neurons(n);
-  return ALB_OK;
+static alb_status open_block(const finder *f, size_t layer, block *b) {
+  ALB_TRY(open_weight(f, layer, f->moved[0], &b->up));
+  ALB_TRY(open_weight(f, layer, f->moved[1], &b->bias));
+  return open_weight(f, layer, f->moved[2], &b->down);
+}
+
+/* Once for each layer, whatever number of layers it is compared with. */
+static alb_status sort_neurons(const finder *f, size_t layer) {
+  if (f->neurons[layer]) return ALB_OK;
+  block b = {0};
+  alb_status status = open_block(f, layer, &b);
+  if (status == ALB_OK) {
+    f->neurons[layer] = calloc(b.up.rows + 1, sizeof **f->neurons);
+    if (f->neurons[layer])
+      hash_neurons(&b, f->neurons[layer]);
+    else
+      status = alb_fail_memory(f->diag, b.up.rows * sizeof **f->neurons, "neurons");
+  }
+  close_block(&b);
+  return status;
 }
 
 static bool same_bits(const float *a, const float *b, size_t n) {
   return memcmp(a, b, n * sizeof *a) == 0;
 }
 
-static bool same_neurons(neurons *a, neurons *b) {
-  const size_t n = a->up.rows;
+static bool same_hashes(const neuron *a, const neuron *b, size_t n) {
   for (size_t j = 0; j < n; j++) {
-    if (a->order[j].hash != b->order[j].hash) return false;
+    if (a[j].hash != b[j].hash) return false;
   }
+  return true;
+}
+
+static bool same_neurons(block *a, block *b, const neuron *p, const neuron *q) {
+  const size_t n = a->up.rows;
   const float *x = alb_weight_row(&a->bias, 0), *y = alb_weight_row(&b->bias, 0);
   for (size_t j = 0; j < n; j++) {
-    const size_t p = a->order[j].at, q = b->order[j].at;
-    if (!same_bits(&x[p], &y[q], 1)) return false;
-    if (!same_bits(alb_weight_row(&a->up, p), alb_weight_row(&b->up, q), a->up.width)) return false;
+    if (!same_bits(&x[p[j].at], &y[q[j].at], 1)) return false;
+    if (!same_bits(alb_weight_row(&a->up, p[j].at), alb_weight_row(&b->up, q[j].at), a->up.width)) return false;
   }
   for (size_t r = 0; r < a->down.rows; r++) {
     x = alb_weight_row(&a->down, r), y = alb_weight_row(&b->down, r);
     for (size_t j = 0; j < n; j++) {
-      if (!same_bits(&x[a->order[j].at], &y[b->order[j].at], 1)) return false;
+      if (!same_bits(&x[p[j].at], &y[q[j].at], 1)) return false;
     }
   }
   return true;
 }
 
-static bool others_equal(const finder *f, const size_t moved[3], size_t a, size_t b) {
+static alb_status compare_neurons(const finder *f, size_t a, size_t b, bool *yes) {
+  block x = {0}, y = {0};
+  alb_status status = open_block(f, a, &x);
+  if (status == ALB_OK) status = open_block(f, b, &y);
+  *yes = status == ALB_OK && same_hashes(f->neurons[a], f->neurons[b], x.up.rows) &&
+         same_neurons(&x, &y, f->neurons[a], f->neurons[b]);
+  close_block(&x);
+  close_block(&y);
+  return status;
+}
+
+static bool others_equal(const finder *f, size_t a, size_t b) {
+  const size_t *moved = f->moved;
   for (size_t p = 0; p < f->table->parameter_count; p++) {
     if (!f->table->parameters[p].ffn || p == moved[0] || p == moved[1] || p == moved[2]) continue;
     if (!same_tensor(f, a, b, p)) return false;
@@ -201,20 +230,11 @@ static bool others_equal(const finder *f, const size_t moved[3], size_t a, size_
 }
 
 static alb_status ffn_permuted(const finder *f, size_t a, size_t b, bool *yes) {
-  const size_t moved[3] = {find_parameter(f, "ffn.up.weight"), find_parameter(f, "ffn.up.bias"),
-                           find_parameter(f, "ffn.down.weight")};
   *yes = false;
-  for (size_t i = 0; i < 3; i++) {
-    if (moved[i] == f->table->parameter_count) return ALB_OK;
-  }
-  if (!others_equal(f, moved, a, b)) return ALB_OK;
-  neurons x = {0}, y = {0};
-  alb_status status = open_neurons(f, a, moved, &x);
-  if (status == ALB_OK) status = open_neurons(f, b, moved, &y);
-  *yes = status == ALB_OK && same_neurons(&x, &y);
-  close_neurons(&x);
-  close_neurons(&y);
-  return status;
+  if (!f->neurons || !others_equal(f, a, b)) return ALB_OK;
+  ALB_TRY(sort_neurons(f, a));
+  ALB_TRY(sort_neurons(f, b));
+  return compare_neurons(f, a, b, yes);
 }
 
 static alb_status relate(const finder *f, bool ffn, size_t a, size_t b, alb_layer_relation *out) {
@@ -235,15 +255,37 @@ static alb_status relate(const finder *f, bool ffn, size_t a, size_t b, alb_laye
   return ALB_OK;
 }
 
-alb_status alb_layer_relations(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, bool ffn,
-                               alb_layer_relation *out) {
-  const finder f = {diag, graph, table};
-  for (uint32_t l = 0; l < table->layers; l++) {
+static alb_status relate_all(const finder *f, bool ffn, alb_layer_relation *out) {
+  for (uint32_t l = 0; l < f->table->layers; l++) {
     out[l] = (alb_layer_relation){.of = l};
     for (size_t e = 0; e < l && out[l].kind != ALB_RELATION_EQUAL; e++) {
       if (out[e].kind == ALB_RELATION_EQUAL) continue; /* its first equal has been asked */
-      ALB_TRY(relate(&f, ffn, e, l, &out[l]));
+      ALB_TRY(relate(f, ffn, e, l, &out[l]));
     }
   }
   return ALB_OK;
+}
+
+/* Whether the layer has all parameters that neurons are made of. */
+static bool find_moved(finder *f) {
+  static const char *const names[] = {"ffn.up.weight", "ffn.up.bias", "ffn.down.weight"};
+  bool all = true;
+  for (size_t i = 0; i < 3; i++) {
+    f->moved[i] = find_parameter(f, names[i]);
+    all = all && f->moved[i] < f->table->parameter_count;
+  }
+  return all;
+}
+
+alb_status alb_layer_relations(alb_diag *diag, const alb_graph *graph, const alb_layer_table *table, bool ffn,
+                               alb_layer_relation *out) {
+  finder f = {.diag = diag, .graph = graph, .table = table};
+  if (ffn && find_moved(&f)) {
+    f.neurons = calloc(table->layers + 1, sizeof *f.neurons);
+    if (!f.neurons) return alb_fail_memory(diag, table->layers * sizeof *f.neurons, "neurons");
+  }
+  const alb_status status = relate_all(&f, ffn, out);
+  for (size_t l = 0; f.neurons && l < table->layers; l++) free(f.neurons[l]);
+  free(f.neurons);
+  return status;
 }
