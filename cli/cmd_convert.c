@@ -107,6 +107,7 @@ static void print_sharing(const alb_conversion *c) {
 static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
+  if (c->fidelity == ALB_ROUNDING_EQUAL) fprintf(stderr, "layers that differ by rounding only are one\n");
   const bool apart = strcmp(c->dtype, c->tables) != 0;
   if (c->fidelity == ALB_ROUNDED) {
     fprintf(stderr, "weights are rounded to %s%s%s\n", c->dtype, apart ? ", embedding tables to " : "",
@@ -115,6 +116,20 @@ static void print_fidelity(const alb_conversion *c) {
   if (c->fidelity == ALB_FOLDED) {
     fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
             c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
+  }
+}
+
+/* What was shared although its bytes differed. */
+static void print_related(const alb_fold_report *fold) {
+  if (fold->permuted) {
+    fprintf(stderr,
+            "  permuted  %zu FFN block%s: an earlier one's neurons in another order; its order is used (equal but for "
+            "the order of sums)\n",
+            fold->permuted, fold->permuted == 1 ? "" : "s");
+  }
+  if (fold->rounded) {
+    fprintf(stderr, "  rounding  %zu block%s equal to an earlier one up to rounding, no number further than %.3g\n",
+            fold->rounded, fold->rounded == 1 ? "" : "s", fold->max_delta);
   }
 }
 
@@ -166,6 +181,7 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
           c->dtype, c->blobs, cli->compress && !cli->dry_run ? ", deflated" : "");
   print_sharing(c);
   print_fidelity(c);
+  print_related(&c->fold);
   if (c->fold.lossy && !measured->texts) fprintf(stderr, "  measured  not measured\n");
   alb_measured_print(measured, stderr);
   print_notes(c);
@@ -220,7 +236,9 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
                  {"layers", c->layers},
                  {"parameter_sets", c->sets},
                  {"attention_sets", c->attention_sets},
-                 {"ffn_sets", c->ffn_sets}};
+                 {"ffn_sets", c->ffn_sets},
+                 {"permuted_blocks", c->fold.permuted},
+                 {"rounding_equal_blocks", c->fold.rounded}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_int(json, (int64_t)numbers[i].value);
@@ -237,6 +255,8 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   alb_json_bool(&json, c->fidelity == ALB_LOSSLESS);
   alb_json_key(&json, "moved");
   alb_json_double(&json, total_moved(&c->fold), 6);
+  alb_json_key(&json, "max_delta");
+  alb_json_double(&json, c->fold.max_delta, 9);
   json_changes(&json, &c->fold);
   alb_measured_json(measured, &json);
   alb_json_key(&json, "notes");

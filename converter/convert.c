@@ -24,7 +24,7 @@ typedef struct job {
 } job;
 
 const char *alb_fidelity_name(alb_fidelity fidelity) {
-  static const char *const names[] = {"LOSSLESS", "ROUNDED", "LOSSY"};
+  static const char *const names[] = {"LOSSLESS", "ROUNDING-EQUAL", "ROUNDED", "LOSSY"};
   return names[fidelity];
 }
 
@@ -106,10 +106,19 @@ static bool rounds(const job *c, alb_use use) {
 static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
-  out->fidelity = out->fold.lossy ? ALB_FOLDED : others || tables ? ALB_ROUNDED : ALB_LOSSLESS;
+  out->fidelity = out->fold.lossy     ? ALB_FOLDED
+                  : others || tables  ? ALB_ROUNDED
+                  : out->fold.rounded ? ALB_ROUNDING_EQUAL
+                                      : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
   if (out->fidelity == ALB_FOLDED) {
     return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
+                    alb_share_info(c->options->passes.mode)->name);
+  }
+  if (out->fidelity == ALB_ROUNDING_EQUAL) {
+    return alb_fail(c->diag, ALB_LOSSY,
+                    "not lossless: --share %s would make layers one that are equal up to rounding only; "
+                    "nothing was written",
                     alb_share_info(c->options->passes.mode)->name);
   }
   return alb_fail(c->diag, ALB_LOSSY, "not lossless: %s %s would round the weights; nothing was written",
@@ -177,7 +186,7 @@ static void take_written(const alb_written *written, alb_conversion *out) {
   out->blob_bytes = written->blob_bytes;
   out->parameters = written->parameters;
   if (written->dtype) out->dtype = out->tables = written->dtype;
-  if (written->rounded && out->fidelity == ALB_LOSSLESS) out->fidelity = ALB_ROUNDED;
+  if (written->rounded && out->fidelity < ALB_ROUNDED) out->fidelity = ALB_ROUNDED;
   out->notes.items = written->notes.items;
   out->notes.count = written->notes.count;
   out->notes.capacity = written->notes.capacity;

@@ -36,7 +36,7 @@ typedef struct alb_convert_options {
 } alb_convert_options;
 
 /* How true the result is to the source's weights. */
-typedef enum alb_fidelity { ALB_LOSSLESS, ALB_ROUNDED, ALB_FOLDED } alb_fidelity;
+typedef enum alb_fidelity { ALB_LOSSLESS, ALB_ROUNDING_EQUAL, ALB_ROUNDED, ALB_FOLDED } alb_fidelity;
 
 /* What a conversion did. alb_conversion_free at the end. */
 typedef struct alb_conversion {

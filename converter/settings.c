@@ -68,9 +68,10 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
 }
 
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
-  const char *text = !fold->lossy    ? "lossless"
-                     : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
-                                     : "lossy: matrices replaced by their mean";
+  const char *text =
+      !fold->lossy    ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+      : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
+                      : "lossy: matrices replaced by their mean";
   const bool measured = fold->lossy && options->measured;
   return alb_arena_printf(arena, "%s%s%s", text, measured ? "; " : "", measured ? options->measured : "");
 }

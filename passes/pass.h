@@ -51,6 +51,9 @@ typedef struct alb_fold_report {
   bool aligned;  /* layers were aligned before their mean was taken */
   bool refitted; /* what stays per layer was adjusted to texts afterwards */
   size_t layers, sets_before, sets_after;
+  size_t permuted;                  /* FFN blocks that were another one with neurons in another order, and use it now */
+  size_t rounded;                   /* blocks that were another one up to rounding, and use it now */
+  double max_delta;                 /* the largest change of a number by that */
   ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
 } alb_fold_report;
 
