@@ -110,8 +110,8 @@ static void print_fidelity(const alb_conversion *c) {
   if (c->fidelity == ALB_ROUNDING_EQUAL) fprintf(stderr, "layers that differ by rounding only are one\n");
   const bool apart = strcmp(c->dtype, c->tables) != 0;
   if (c->fidelity == ALB_ROUNDED) {
-    fprintf(stderr, "weights are rounded to %s%s%s\n", c->dtype, apart ? ", embedding tables to " : "",
-            apart ? c->tables : "");
+    fprintf(stderr, "weights are rounded to %s%s%s%s\n", c->dtype, c->fold.refitted ? " (fitted to texts)" : "",
+            apart ? ", embedding tables to " : "", apart ? c->tables : "");
   }
   if (c->fidelity == ALB_FOLDED) {
     fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",

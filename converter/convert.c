@@ -7,6 +7,7 @@
 #include "graph/heads.h"
 #include "passes/layer_table.h"
 #include "passes/weight_use.h"
+#include "tune/fit_int4.h"
 #include "tune/fold_align.h"
 #include "tune/fold_refit.h"
 
@@ -157,7 +158,8 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   passes.report = &out->fold;
   if (!c->options->plain_mean) passes.align = alb_fold_align;
   if (c->options->calib) passes.refit = alb_fold_refit;
-  passes.refit_context = (void *)(uintptr_t)c->options->calib;
+  if (c->options->calib) passes.round = alb_fit_int4;
+  passes.refit_context = passes.round_context = (void *)(uintptr_t)c->options->calib;
   ALB_TRY(choose_dtypes(c, &passes));
   c->package.dtype = out->dtype = alb_dtype_name(c->dtype);
   c->package.tables = out->tables = alb_dtype_name(c->tables);

@@ -107,6 +107,28 @@ alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t element
   return alb_tensors_blob(diag, table, ALB_F32, elements, (alb_span){bytes, (size_t)size}, blob);
 }
 
+alb_status alb_tensors_made_int4(alb_diag *diag, alb_tensors *table, uint64_t rows, uint64_t columns, uint8_t **codes,
+                                 uint16_t **scales, uint32_t *blob, uint32_t *scale_blob) {
+  uint64_t groups, size;
+  uint8_t *bytes;
+  if (__builtin_mul_overflow(rows, alb_int4_groups(columns), &groups) ||
+      __builtin_mul_overflow(groups, ALB_INT4_GROUP_BYTES, &size) || size > SIZE_MAX) {
+    return alb_fail(diag, ALB_OVERFLOW, "an int4 matrix of %llu rows", (unsigned long long)rows);
+  }
+  ALB_TRY(alb_spill_alloc(diag, &table->made, (size_t)size, codes));
+  const alb_blob made = {.kind = ALB_BLOB_BYTES,
+                         .dtype = ALB_I4,
+                         .elements = rows * columns,
+                         .rows = rows,
+                         .columns = columns,
+                         .bytes = {*codes, (size_t)size}};
+  ALB_TRY(push_blob(diag, table, &made, blob));
+  ALB_TRY(alb_spill_alloc(diag, &table->made, (size_t)groups * sizeof **scales, &bytes));
+  *scales = (uint16_t *)(void *)bytes;
+  return alb_tensors_blob(diag, table, ALB_F16, groups, (alb_span){bytes, (size_t)groups * sizeof **scales},
+                          scale_blob);
+}
+
 static bool same_recipe(const alb_blob *a, const alb_blob *b) {
   return a->kind == b->kind && a->dtype == b->dtype && a->elements == b->elements && a->rows == b->rows &&
          a->columns == b->columns && a->input_count == b->input_count &&

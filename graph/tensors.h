@@ -78,6 +78,10 @@ alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype,
 /* Adds a blob of f32 whose values the caller writes before anything else looks at it. They live as long as the table.
  */
 alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t elements, float **values, uint32_t *blob);
+/* Adds blobs of int4 and of its scales for a matrix whose codes and scales the caller writes, as base/int4.h has them.
+ */
+alb_status alb_tensors_made_int4(alb_diag *diag, alb_tensors *table, uint64_t rows, uint64_t columns, uint8_t **codes,
+                                 uint16_t **scales, uint32_t *blob, uint32_t *scale_blob);
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
 

@@ -58,11 +58,30 @@ static alb_dtype wanted_dtype(alb_use found, const alb_pass_options *options) {
   return found == ALB_USED_TABLE ? tables : options->dtype ? options->dtype : ALB_F32;
 }
 
+/* Lets the helper make int4 of matrices first; what is quantised already has no use for it. */
+static alb_status round_first(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes) {
+  const alb_tensors *tensors = graph->tensors;
+  alb_arena scratch = {0};
+  alb_use *uses;
+  bool wanted = false;
+  if (options->dtype != ALB_I4 || !options->round) return ALB_OK;
+  const alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
+  for (size_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
+    wanted = wanted || (uses[t] == ALB_USED_MATRIX && alb_dtype_is_float(tensors->tensors.items[t].dtype));
+  }
+  alb_arena_free(&scratch);
+  if (status != ALB_OK || !wanted) return status;
+  ++*changes;
+  if (options->report) options->report->refitted = true;
+  return options->round(diag, options->round_context, graph);
+}
+
 alb_status alb_pass_quantize_weights(alb_diag *diag, alb_graph *graph, const alb_pass_options *options,
                                      size_t *changes) {
   alb_tensors *tensors = graph->tensors;
   alb_arena scratch = {0};
   alb_use *uses;
+  ALB_TRY(round_first(diag, graph, options, changes));
   alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
   for (uint32_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
     const alb_dtype now = tensors->tensors.items[t].dtype, wanted = wanted_dtype(uses[t], options);

@@ -1,0 +1,260 @@
+/* int4 fitted to texts: products change less than by plain rounding, what is stored is what was computed with, shared
+ * matrices stay shared, and the bytes are the same on any number of threads. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/half.h"
+#include "base/parallel.h"
+#include "converter/model_load.h"
+#include "graph/blob_int4.h"
+#include "graph/interpret.h"
+#include "passes/layer_table.h"
+#include "tests/support/check.h"
+#include "tune/fit_int4.h"
+#include "tune/gptq.h"
+#include "tune/least_squares.h"
+
+static uint64_t state = 1;
+
+static float random_float(void) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (float)((double)(state >> 40) / (1 << 23) - 1.0);
+}
+
+/* ---- one matrix ---- */
+
+enum { ROWS = 500, K = 72, N = 40, GROUPS = 3, HIDDEN_CAUSES = 12 };
+
+static float x[ROWS * K], w[N * K], got[N * K];
+static double gram[K * K];
+static uint8_t codes[N * GROUPS * ALB_INT4_GROUP_BYTES], again[sizeof codes];
+static uint16_t scales[N * GROUPS];
+
+/* Columns of x depend on each other: a few causes and a little of their own. */
+static void make_inputs(void) {
+  static float mix[HIDDEN_CAUSES * K];
+  for (size_t i = 0; i < sizeof mix / sizeof mix[0]; i++) mix[i] = random_float();
+  for (size_t r = 0; r < ROWS; r++) {
+    for (size_t i = 0; i < K; i++) x[r * K + i] = 0.3f * random_float();
+    for (size_t c = 0; c < HIDDEN_CAUSES; c++) {
+      const float cause = random_float();
+      for (size_t i = 0; i < K; i++) x[r * K + i] += cause * mix[c * K + i];
+    }
+  }
+  for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) w[i] = random_float();
+}
+
+static void round_plainly(float *out) {
+  for (size_t r = 0; r < N; r++) {
+    for (size_t at = 0; at < K; at += ALB_INT4_GROUP) {
+      float group[ALB_INT4_GROUP] = {0};
+      uint8_t bytes[ALB_INT4_GROUP_BYTES];
+      bool ok;
+      const size_t n = K - at < ALB_INT4_GROUP ? K - at : ALB_INT4_GROUP;
+      memcpy(group, w + r * K + at, n * sizeof *group);
+      const float scale = alb_f16_to_f32(alb_int4_quantize(group, bytes, &ok));
+      for (size_t i = 0; i < n; i++) out[r * K + at + i] = (float)alb_int4_at(bytes, i) * scale;
+    }
+  }
+}
+
+static double lost(const float *rounded) {
+  double sum = 0;
+  for (size_t t = 0; t < ROWS; t++) {
+    for (size_t r = 0; r < N; r++) {
+      double y = 0;
+      for (size_t i = 0; i < K; i++) y += (double)x[t * K + i] * (double)(w[r * K + i] - rounded[r * K + i]);
+      sum += y * y;
+    }
+  }
+  return sum;
+}
+
+static void run_gptq(uint8_t *to) {
+  memcpy(got, w, sizeof got);
+  memset(gram, 0, sizeof gram);
+  assert_ok(NULL, alb_fit_gram(NULL, x, ROWS, K, gram));
+  assert_ok(NULL, alb_gptq(NULL, gram, K, N, got, to, scales));
+}
+
+static void test_loses_less(void **unused) {
+  (void)unused;
+  static float plain[N * K];
+  make_inputs();
+  round_plainly(plain);
+  run_gptq(codes);
+  const double before = lost(plain), after = lost(got);
+  if (!(after < 0.6 * before)) fail_msg("%g lost plainly, %g with compensation", before, after);
+  alb_parallel_limit(1);
+  run_gptq(again);
+  alb_parallel_limit(0);
+  assert_memory_equal(codes, again, sizeof codes);
+}
+
+/* The numbers are the codes'; what fills up the last group is 0. */
+static void test_codes(void **unused) {
+  (void)unused;
+  make_inputs();
+  run_gptq(codes);
+  for (size_t r = 0; r < N; r++) {
+    for (size_t i = 0; i < (size_t)GROUPS * ALB_INT4_GROUP; i++) {
+      const size_t g = r * GROUPS + i / ALB_INT4_GROUP;
+      const int code = alb_int4_at(codes + g * ALB_INT4_GROUP_BYTES, i % ALB_INT4_GROUP);
+      if (i >= K) {
+        assert_int_equal(code, 0);
+      } else {
+        assert_true(got[r * K + i] == (float)code * alb_f16_to_f32(scales[g]));
+      }
+    }
+  }
+}
+
+static void test_refused(void **unused) {
+  (void)unused;
+  alb_diag diag = {0};
+  make_inputs();
+  memset(gram, 0, sizeof gram);
+  gram[0] = INFINITY;
+  assert_refused(&diag, alb_gptq(&diag, gram, K, N, w, codes, scales), ALB_UNSUPPORTED, "not finite");
+  memset(gram, 0, sizeof gram);
+  w[5] = 1e9f;
+  assert_refused(&diag, alb_gptq(&diag, gram, K, N, w, codes, scales), ALB_UNSUPPORTED, "too large for int4");
+}
+
+/* ---- models ---- */
+
+enum { SEQUENCES = 24, LONGEST = 12 };
+
+typedef struct texts {
+  alb_sequences all;
+  uint32_t lengths[SEQUENCES];
+  int32_t ids[SEQUENCES * LONGEST], types[SEQUENCES * LONGEST], positions[SEQUENCES * LONGEST];
+} texts;
+
+static void make_texts(const alb_encoder_config *config, texts *t) {
+  size_t n = 0;
+  for (uint32_t s = 0; s < SEQUENCES; s++) {
+    t->lengths[s] = s % LONGEST + 1;
+    for (uint32_t i = 0; i < t->lengths[s]; i++, n++) {
+      t->ids[n] = (int32_t)((random_float() + 1) / 2 * (float)(config->vocab - 1));
+      t->types[n] = 0;
+      t->positions[n] = (int32_t)(i + config->position_offset);
+    }
+  }
+  t->all = (alb_sequences){SEQUENCES, n, t->lengths, t->ids, t->types, t->positions};
+}
+
+typedef struct model {
+  alb_loaded loaded;
+  alb_tensors tensors;
+  alb_graph graph;
+  alb_layer_table table;
+} model;
+
+static void open_model(const char *name, const char *passes, const alb_pass_options *options, model *m) {
+  alb_diag diag = {0};
+  char path[64];
+  *m = (model){0};
+  (void)snprintf(path, sizeof path, "tests/e2e/models/%s", name);
+  assert_ok(&diag, alb_model_load(&diag, path, &m->loaded));
+  assert_ok(&diag, alb_loaded_clone(&diag, &m->loaded, &m->tensors));
+  assert_ok(&diag, alb_loaded_graph(&diag, &m->loaded, &m->tensors, &m->graph));
+  assert_ok(&diag, alb_passes_run(&diag, &m->graph, passes, options, NULL));
+  assert_ok(&diag, alb_layer_table_read(&diag, &m->graph, &m->graph.arena, &m->table));
+}
+
+static void close_model(model *m) {
+  alb_graph_free(&m->graph);
+  alb_tensors_free(&m->tensors);
+  alb_model_unload(&m->loaded);
+}
+
+#define ROLLED "dedup-blobs,roll-layers,"
+#define FUSED ROLLED "fuse-qkv,fuse-activation,fuse-add-norm,fuse-embed-norm,"
+
+static double distance(model *m, const texts *t, const alb_array *right) {
+  double sum = 0;
+  alb_array hidden;
+  assert_ok(NULL, alb_interpret_encoder(NULL, &m->graph, &t->all, NULL, &hidden));
+  for (size_t i = 0; i < hidden.rows * hidden.width; i++) {
+    sum += ((double)hidden.f32[i] - (double)right->f32[i]) * ((double)hidden.f32[i] - (double)right->f32[i]);
+  }
+  alb_array_free(&hidden);
+  return sum;
+}
+
+/* Matrices of layers are int4 all, and the number of sets is the source's. */
+static void check_table(const model *source, const model *m) {
+  for (size_t i = 0; i < m->table.layers * m->table.parameter_count; i++) {
+    const alb_layer_parameter *parameter = &m->table.parameters[i % m->table.parameter_count];
+    const alb_dtype dtype = m->tensors.tensors.items[m->table.tensors[i]].dtype;
+    if (parameter->matrix) assert_int_equal(dtype, ALB_I4);
+  }
+  assert_int_equal(alb_layer_table_sets(&m->table), alb_layer_table_sets(&source->table));
+}
+
+static void check_same_bytes(const model *a, const model *b) {
+  for (size_t i = 0; i < a->table.layers * a->table.parameter_count; i++) {
+    const uint32_t x_blob = a->tensors.tensors.items[a->table.tensors[i]].blob;
+    const uint32_t y_blob = b->tensors.tensors.items[b->table.tensors[i]].blob;
+    const size_t size = (size_t)alb_blob_bytes(&a->tensors, x_blob);
+    uint8_t *p = malloc(size + 1), *q = malloc(size + 1);
+    assert_int_equal(size, alb_blob_bytes(&b->tensors, y_blob));
+    assert_ok(NULL, alb_blob_materialize(NULL, &a->tensors, x_blob, p));
+    assert_ok(NULL, alb_blob_materialize(NULL, &b->tensors, y_blob, q));
+    assert_memory_equal(p, q, size);
+    free(p);
+    free(q);
+  }
+}
+
+static void check_model(const char *name, const char *before, const char *passes) {
+  static texts t;
+  alb_array right;
+  alb_pass_options options = {.dtype = ALB_I4, .tables = ALB_F32};
+  model source, plain, fitted, same;
+  open_model(name, before, &options, &source);
+  make_texts(&source.loaded.spec.config, &t);
+  assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
+  open_model(name, passes, &options, &plain);
+  options.round = alb_fit_int4;
+  options.round_context = &t.all;
+  open_model(name, passes, &options, &fitted);
+  alb_parallel_limit(1);
+  open_model(name, passes, &options, &same);
+  alb_parallel_limit(0);
+  check_table(&source, &fitted);
+  check_same_bytes(&fitted, &same);
+  const double by_itself = distance(&plain, &t, &right), with_texts = distance(&fitted, &t, &right);
+  if (!(with_texts < 0.9 * by_itself)) fail_msg("%s: %g plainly, %g fitted", name, by_itself, with_texts);
+  size_t changes = 0;
+  assert_ok(NULL, alb_pass_quantize_weights(NULL, &fitted.graph, &options, &changes));
+  assert_int_equal(changes, 0);
+  alb_array_free(&right);
+  close_model(&source);
+  close_model(&plain);
+  close_model(&fitted);
+  close_model(&same);
+}
+
+static void test_models(void **unused) {
+  (void)unused;
+  static const char *const models[] = {"bert-gelu",     "bert-f16",        "bert-odd",
+                                       "albert-groups", "albert-gelu-new", "bert-equal-attention",
+                                       "bert-equal-ffn"};
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    check_model(models[i], "dedup-blobs,roll-layers", ROLLED "quantize-weights");
+    check_model(models[i], "dedup-blobs,roll-layers", FUSED "quantize-weights,drop-unused");
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_loses_less),
+      cmocka_unit_test(test_codes),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_models),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
