@@ -17,9 +17,10 @@ alb_dependency(dep_utf8proc utf8proc.h utf8proc)
 alb_dependency(dep_pcre2 pcre2.h pcre2-8)
 alb_dependency(dep_jansson jansson.h jansson)
 
-# OpenBLAS without threads of its own, shared: its kernels for all processors are 35 MB.
-find_library(dep_openblas_LIBRARY NAMES libopenblas.so PATH_SUFFIXES openblas-serial REQUIRED)
-find_path(dep_openblas_INCLUDE cblas.h PATH_SUFFIXES openblas-serial ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial REQUIRED)
+# OpenBLAS with locks (the serial build has none, and gives wrong numbers when two threads call it), told not to use
+# threads of its own (tune/blas.c). Shared: its kernels for all processors are 35 MB.
+find_library(dep_openblas_LIBRARY NAMES libopenblas.so PATH_SUFFIXES openblas-pthread REQUIRED)
+find_path(dep_openblas_INCLUDE cblas.h PATH_SUFFIXES openblas-pthread ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread REQUIRED)
 add_library(dep_openblas INTERFACE)
 target_include_directories(dep_openblas SYSTEM INTERFACE ${dep_openblas_INCLUDE})
 target_link_libraries(dep_openblas INTERFACE ${dep_openblas_LIBRARY})

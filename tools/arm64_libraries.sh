@@ -7,8 +7,8 @@ cd -- "$(dirname -- "$0")/.."
 
 # as in install_packages.sh: what is linked, and the shared libraries behind it
 packages='libprotobuf-c-dev libprotobuf-c1 zlib1g-dev zlib1g libxxhash-dev libxxhash0 libutf8proc-dev libutf8proc2
-libpcre2-dev libpcre2-8-0 libjansson-dev libjansson4 libcmocka-dev libcmocka0 libopenblas-serial-dev
-libopenblas0-serial liblapacke-dev libgfortran5'
+libpcre2-dev libpcre2-8-0 libjansson-dev libjansson4 libcmocka-dev libcmocka0 libopenblas-pthread-dev
+libopenblas0-pthread liblapacke-dev libgfortran5'
 
 dir=${1:-build/arm64-libraries}
 case $dir in

@@ -16,7 +16,7 @@ libxxhash-dev           build   content hashes and checksums
 libutf8proc-dev         build   Unicode normalization in tokenizers
 libpcre2-dev            build   regular expressions in tokenizers
 libjansson-dev          build   config.json, tokenizer.json and safetensors headers
-libopenblas-serial-dev  build   matrix products and decompositions when layers are tuned
+libopenblas-pthread-dev build   matrix products and decompositions when layers are tuned
 liblapacke-dev          build   the same, in C
 libcmocka-dev           build   unit tests
 pkg-config              build   test of the installed library

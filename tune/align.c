@@ -1,7 +1,6 @@
 /* Aligning layers: heads by orthogonal Procrustes and assignment, neurons by assignment. */
 #include "tune/align.h"
 
-#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "tune/assign.h"
+#include "tune/blas.h"
 
 size_t alb_align_rows(const alb_align_dims *dims, alb_align_matrix matrix) {
   return matrix == ALB_ALIGN_UP ? dims->inner : dims->hidden;
@@ -253,8 +253,8 @@ alb_status alb_align_layers(alb_diag *diag, const alb_align_dims *dims, unsigned
                             size_t n, size_t reference) {
   aligning a = {.dims = dims, .blocks = blocks, .layers = layers, .reference = reference};
   alb_status status = ALB_OK;
-  /* OpenBLAS without threads has no locks either: its functions must not run on two threads at once. */
-  alb_parallel_on(1, n, 1, align_some, &a);
+  alb_blas_begin();
+  alb_parallel(n, 1, align_some, &a);
   for (size_t i = 0; i < ALB_PARALLEL_MAX; i++) {
     if (status == ALB_OK && a.status[i] != ALB_OK) {
       status = alb_fail(diag, a.status[i], "%s", alb_diag_text(&a.diags[i], a.status[i]));

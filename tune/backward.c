@@ -1,10 +1,11 @@
 /* Backward through the encoder; each function is the reverse of one in forward.c. */
 #include "tune/backward.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tune/blas.h"
 
 enum { BACK_HIDDEN = 5 };
 

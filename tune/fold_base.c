@@ -4,10 +4,10 @@
  * not get. */
 #include "tune/fold_base.h"
 
-#include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tune/blas.h"
 #include "tune/least_squares.h"
 
 static const double ridge = 0.01;
@@ -148,6 +148,7 @@ alb_status alb_fold_base(alb_diag *diag, const alb_fold_job *job, alb_layer_run 
   const size_t widest = dims->inner > dims->hidden ? dims->inner : dims->hidden;
   b.covariance = malloc((widest * widest + 1) * sizeof(double));
   b.product = malloc((widest * dims->hidden + 1) * sizeof(double));
+  alb_blas_begin();
   b.wide = malloc((widest * dims->hidden + 1) * sizeof(double));
   const bool memory = b.covariance && b.product && b.wide;
   const alb_status status = memory ? run_groups(&b) : alb_fail_memory(diag, widest * widest * sizeof(double), "a base");

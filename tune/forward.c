@@ -1,11 +1,12 @@
 /* Forward through the encoder: products by BLAS, the rest in plain C. */
 #include "tune/forward.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tune/blas.h"
 
 /* Arrays that a layer has besides its input, of either width. */
 enum { HIDDEN_ARRAYS = 7, FFN_ARRAYS = 2 };
@@ -62,6 +63,7 @@ alb_status alb_tune_run_new(alb_diag *diag, const alb_tune_encoder *encoder, siz
   *out = (alb_tune_run){.most_tokens = most_tokens, .longest = longest_text(encoder, most_tokens), .keep = keep};
   if (!count_floats(encoder, most_tokens, keep, &floats))
     return alb_fail(diag, ALB_OVERFLOW, "a batch of %zu tokens is too large", most_tokens);
+  alb_blas_begin();
   out->layer = calloc(encoder->config.layers, sizeof *out->layer);
   out->block = malloc(floats * sizeof *out->block);
   if (!out->layer || !out->block) return alb_fail_memory(diag, floats * sizeof(float), "what layers compute");

@@ -1,10 +1,11 @@
 /* Least squares by normal equations in f64 and Cholesky's decomposition. */
 #include "tune/least_squares.h"
 
-#include <cblas.h>
 #include <lapacke.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+#include "tune/blas.h"
 
 enum { PIECE = 512 }; /* rows that are made f64 at once */
 
@@ -32,6 +33,7 @@ typedef struct fit {
 } fit;
 
 static alb_status fit_new(alb_diag *diag, fit *f) {
+  alb_blas_begin();
   f->x_mean = malloc((f->k + 1) * sizeof(double));
   f->y_mean = malloc((f->n + 1) * sizeof(double));
   f->gram = calloc(f->k * f->k + 1, sizeof(double));
@@ -66,6 +68,7 @@ static void accumulate(fit *f) {
 
 alb_status alb_fit_gram(alb_diag *diag, const float *x, size_t rows, size_t k, double *gram) {
   double *mean = malloc((k + 1) * sizeof *mean), *xs = malloc((PIECE * k + 1) * sizeof *xs);
+  alb_blas_begin();
   if (mean && xs) {
     column_means(x, rows, k, mean);
     for (size_t r = 0; r < rows; r += PIECE) {

@@ -1,16 +1,14 @@
 /* Layers on rows: rows are cut into pieces of one size, so that threads change nothing. */
 #include "tune/rows.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "tune/blas.h"
 
 /* PIECE rows or RUN elements for one call. */
 enum { PIECE = 128, RUN = 1 << 14 };
-/* OpenBLAS without threads has no locks either: its functions must not run on two threads at once. */
-enum { BLAS_THREADS = 1 };
 
 typedef struct job {
   const float *x, *y, *w, *bias;
@@ -42,7 +40,8 @@ static void linear_pieces(void *context, size_t index, size_t first, size_t last
 
 void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
   job j = {.x = x, .w = w, .bias = bias, .rows = rows, .k = k, .n = n, .out = out};
-  alb_parallel_on(BLAS_THREADS, piece_count(rows, PIECE), 1, linear_pieces, &j);
+  alb_blas_begin();
+  alb_parallel(piece_count(rows, PIECE), 1, linear_pieces, &j);
 }
 
 static void activate_pieces(void *context, size_t index, size_t first, size_t last) {
@@ -133,6 +132,7 @@ alb_status alb_rows_attention(alb_diag *diag, const alb_sequences *batch, size_t
                               const float *k, const float *v, float *out) {
   attention a = {.batch = batch, .hidden = hidden, .heads = heads, .q = q, .k = k, .v = v, .out = out};
   size_t *start = calloc(batch->sequences + 1, sizeof *start);
+  alb_blas_begin();
   for (size_t s = 0; start && s < batch->sequences; s++) {
     start[s + 1] = start[s] + batch->lengths[s];
     a.longest = batch->lengths[s] > a.longest ? batch->lengths[s] : a.longest;
@@ -140,7 +140,7 @@ alb_status alb_rows_attention(alb_diag *diag, const alb_sequences *batch, size_t
   a.start = start;
   const size_t room = ALB_PARALLEL_MAX * a.longest * a.longest;
   a.scores = calloc(room + 1, sizeof *a.scores);
-  if (start && a.scores) alb_parallel_on(BLAS_THREADS, batch->sequences, 1, attend_sequences, &a);
+  if (start && a.scores) alb_parallel(batch->sequences, 1, attend_sequences, &a);
   const alb_status status =
       start && a.scores ? ALB_OK : alb_fail_memory(diag, room * sizeof *a.scores, "attention scores");
   free(start);
