@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/convert_dedup.h"
+#include "cli/heal.h"
 #include "cli/json_out.h"
 #include "cli/measure.h"
 #include "cli/source_texts.h"
@@ -182,8 +183,9 @@ static void print_report(const alb_convert_cli *cli, const char *source, const a
   print_sharing(c);
   print_fidelity(c);
   print_related(&c->fold);
-  if (c->fold.lossy && !measured->texts) fprintf(stderr, "  measured  not measured\n");
+  if (c->fold.lossy && !measured->texts && !cli->healing) fprintf(stderr, "  measured  not measured\n");
   alb_measured_print(measured, stderr);
+  if (cli->healing) alb_heal_print(&c->heal);
   print_notes(c);
   if (loaded->note) fprintf(stderr, "  note      %s\n", loaded->note);
   if (cli->verbose) print_changes(&c->fold);
@@ -259,6 +261,7 @@ static void print_json(const alb_convert_cli *cli, const char *source, const alb
   alb_json_double(&json, c->fold.max_delta, 9);
   json_changes(&json, &c->fold);
   alb_measured_json(measured, &json);
+  if (cli->healing) alb_heal_json(&json, &c->heal);
   alb_json_key(&json, "notes");
   alb_json_open(&json, '[');
   if (loaded->note) alb_json_text(&json, alb_str_of(loaded->note));
@@ -330,14 +333,19 @@ static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char
                           alb_loaded *loaded, const char **file) {
   alb_source_texts texts = {0};
   alb_measured measured = {0};
+  alb_heal heal = {0};
   alb_status status = alb_model_load(diag, source, loaded);
   if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
     return write_unrecognised(diag, cli, source, loaded, file);
   }
   if (status == ALB_OK) status = read_calib(diag, cli, loaded, &texts, options, file);
-  if (status == ALB_OK && cli->text) status = alb_measure(diag, cli, loaded, options, &measured, file);
+  if (status == ALB_OK && cli->text && !cli->healing) {
+    status = alb_measure(diag, cli, loaded, options, &measured, file);
+  }
   if (measured.texts) options->measured = measured.line;
+  if (status == ALB_OK && cli->healing) status = alb_heal_begin(diag, cli, loaded, &heal, options, file);
   if (status == ALB_OK) status = convert_loaded(diag, cli, source, options, &measured, loaded, file);
+  alb_heal_end(&heal, status == ALB_OK);
   alb_source_texts_free(&texts);
   return status;
 }

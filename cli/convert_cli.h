@@ -7,6 +7,9 @@
 /* Options of all commands; each command reads its own. Set to zero before parsing. */
 typedef struct alb_convert_cli {
   const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib;
+  double minutes, lr;
+  size_t steps, seed, save_steps;
+  bool resume, healing; /* healing: set by the command heal */
   uint64_t budget;
   size_t threads, opset, keep_first, keep_last;
   uint64_t onnx_external;
@@ -20,7 +23,7 @@ typedef struct alb_convert_cli {
 typedef alb_status alb_convert_command(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args,
                                        const char **file);
 
-alb_convert_command alb_cmd_convert, alb_cmd_inspect, alb_cmd_validate;
+alb_convert_command alb_cmd_convert, alb_cmd_heal, alb_cmd_inspect, alb_cmd_validate;
 
 /* 1234567 -> "1,234,567"; returns out. */
 const char *alb_grouped(uint64_t n, char out[32]);

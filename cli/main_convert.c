@@ -7,40 +7,43 @@
 #include "base/parallel.h"
 #include "cli/convert_cli.h"
 
-enum { CONVERT, INSPECT, VALIDATE, COMMAND_COUNT };
-enum { C = 1u << CONVERT, I = 1u << INSPECT, V = 1u << VALIDATE };
+enum { CONVERT, HEAL, INSPECT, VALIDATE, COMMAND_COUNT };
+enum { C = 1u << CONVERT, H = 1u << HEAL, I = 1u << INSPECT, V = 1u << VALIDATE };
 
 static const alb_command commands[COMMAND_COUNT] = {
     [CONVERT] = {NULL, "SOURCE -o OUTPUT", "Convert a checkpoint into one compact file, or into another form."},
+    [HEAL] = {"heal", "SOURCE -o OUTPUT --text FILE", "Fold a checkpoint, and train the fold to compute what it did."},
     [INSPECT] = {"inspect", "FILE-OR-DIR", "Say what a checkpoint or an .alb file holds, and what sharing would save."},
     [VALIDATE] = {"validate", "[SOURCE] MODEL", "Prove a file against its source, or against its golden outputs."},
 };
 
-static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd_inspect, alb_cmd_validate};
+static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd_heal, alb_cmd_inspect,
+                                                        alb_cmd_validate};
 
 #define FIELD(name) offsetof(alb_convert_cli, name)
 
 static const alb_option options[] = {
-    {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C, "FILE",
+    {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C | H, "FILE",
      "x.alb, x.onnx, x.gguf, or a Hugging Face folder x/; appears whole or not at all"},
-    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C, "none|exact|all|attention|ffn|auto",
-     "layers that use one parameter set; default exact (lossless)"},
-    {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C, "SPEC", "share within groups: 2, or 0-5,6-11; default one group"},
-    {"keep-first", 0, ALB_OPTION_SIZE, FIELD(keep_first), C, "N",
+    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|all|attention|ffn|auto",
+     "layers that use one parameter set; default exact (lossless); heal: all"},
+    {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C | H, "SPEC",
+     "share within groups: 2, or 0-5,6-11; default one group"},
+    {"keep-first", 0, ALB_OPTION_SIZE, FIELD(keep_first), C | H, "N",
      "the first N layers keep sets of their own; default 0"},
-    {"keep-last", 0, ALB_OPTION_SIZE, FIELD(keep_last), C, "N", "so do the last N layers; default 0"},
-    {"fold-method", 0, ALB_OPTION_CHOICE, FIELD(fold_method), C, "aligned|mean",
+    {"keep-last", 0, ALB_OPTION_SIZE, FIELD(keep_last), C | H, "N", "so do the last N layers; default 0"},
+    {"fold-method", 0, ALB_OPTION_CHOICE, FIELD(fold_method), C | H, "aligned|mean",
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
-    {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C, "FILE",
+    {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
     {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},
-    {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C, NULL,
+    {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C | H, NULL,
      "fold LayerNorms and biases too; default: they stay per layer"},
-    {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C, "f32|f16|bf16|int8|int4",
+    {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C | H, "f32|f16|bf16|int8|int4",
      "of matrices and tables; default: f16 or bf16 if the source is, else f32"},
-    {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C, "f32|f16|bf16|int8|int4",
+    {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C | H, "f32|f16|bf16|int8|int4",
      "of the embedding tables (int4: of words, others int8); default: as --dtype, int8 with int4"},
-    {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C, "auto|embed|classify|ner|qa|fill-mask|rerank",
+    {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C | H, "auto|embed|classify|ner|qa|fill-mask|rerank",
      "heads to keep; default auto: all"},
     {"opset", 0, ALB_OPTION_SIZE, FIELD(opset), C, "N", "ONNX output: version of the operators, 17 to 21; default 17"},
     {"onnx-functions", 0, ALB_OPTION_FLAG, FIELD(onnx_functions), C, NULL,
@@ -51,25 +54,36 @@ static const alb_option options[] = {
      "ONNX output: larger models have their weights beside them; default 2G, the form's limit"},
     {"require-lossless", 0, ALB_OPTION_FLAG, FIELD(require_lossless), C, NULL,
      "refuse to change weights (exit 1, nothing written); default off"},
-    {"compress", 0, ALB_OPTION_FLAG, FIELD(compress), C, NULL,
+    {"compress", 0, ALB_OPTION_FLAG, FIELD(compress), C | H, NULL,
      "deflate the blobs of an .alb file, for shipping; default off"},
-    {"force", 'f', ALB_OPTION_FLAG, FIELD(force), C, NULL, "replace an existing output; default: refuse it"},
+    {"force", 'f', ALB_OPTION_FLAG, FIELD(force), C | H, NULL, "replace an existing output; default: refuse it"},
     {"dry-run", 0, ALB_OPTION_FLAG, FIELD(dry_run), C, NULL, "do everything but write; default off"},
     {"print-after", 0, ALB_OPTION_TEXT, FIELD(print_after), C, "PASS",
      "print the graph after a pass, or after \"all\""},
-    {"text", 0, ALB_OPTION_TEXT, FIELD(text), C | V, "FILE",
-     "texts, one a line: convert measures on every second; default: not measured; validate: built-in token ids"},
+    {"text", 0, ALB_OPTION_TEXT, FIELD(text), C | V | H, "FILE",
+     "texts, one a line: convert measures on every second; default: not measured; validate: built-in token ids; "
+     "heal: learns from all"},
     {"min-fidelity", 0, ALB_OPTION_NUMBER, FIELD(min_fidelity), C, "X",
      "refuse when the mean cosine on --text is below X, 0 to 1 (exit 1, nothing written); default: none"},
     {"atol", 0, ALB_OPTION_NUMBER, FIELD(atol), V, "X",
      "largest absolute difference allowed; default: by dtype, relative to the largest magnitude"},
     {"report", 0, ALB_OPTION_TEXT, FIELD(report), V, "OUT.html", "write the comparison as a page; default none"},
-    {"json", 0, ALB_OPTION_FLAG, FIELD(json), C | I | V, NULL, "the report as JSON on standard output; default text"},
-    {"threads", 0, ALB_OPTION_SIZE, FIELD(threads), C | V, "N",
+    {"minutes", 0, ALB_OPTION_NUMBER, FIELD(minutes), H, "M", "how long to train; default 30"},
+    {"steps", 0, ALB_OPTION_SIZE, FIELD(steps), H, "N",
+     "how many batches to train; the same bytes come again; default: by --minutes"},
+    {"lr", 0, ALB_OPTION_NUMBER, FIELD(lr), H, "X", "highest learning rate; default 0.001"},
+    {"seed", 0, ALB_OPTION_SIZE, FIELD(seed), H, "S", "order of the texts; default 1"},
+    {"resume", 0, ALB_OPTION_FLAG, FIELD(resume), H, NULL,
+     "go on from OUTPUT.heal, where a training left it; default: refuse to drop it"},
+    {"save-steps", 0, ALB_OPTION_SIZE, FIELD(save_steps), H, "N",
+     "batches between two writings of OUTPUT.heal; default: every two minutes"},
+    {"json", 0, ALB_OPTION_FLAG, FIELD(json), C | I | V | H, NULL,
+     "the report as JSON on standard output; default text"},
+    {"threads", 0, ALB_OPTION_SIZE, FIELD(threads), C | V | H, "N",
      "default: the physical cores; never changes the result"},
-    {"quiet", 'q', ALB_OPTION_FLAG, FIELD(quiet), C | I | V, NULL, "no messages but errors; default off"},
-    {"verbose", 'v', ALB_OPTION_COUNT, FIELD(verbose), C | I | V, NULL, "more messages; default off"},
-    {"no-progress", 0, ALB_OPTION_FLAG, FIELD(no_progress), C | I | V, NULL,
+    {"quiet", 'q', ALB_OPTION_FLAG, FIELD(quiet), C | I | V | H, NULL, "no messages but errors; default off"},
+    {"verbose", 'v', ALB_OPTION_COUNT, FIELD(verbose), C | I | V | H, NULL, "more messages; default off"},
+    {"no-progress", 0, ALB_OPTION_FLAG, FIELD(no_progress), C | I | V | H, NULL,
      "no progress on a terminal; default: shown"},
 };
 

@@ -9,6 +9,7 @@
 #include "passes/weight_use.h"
 #include "tune/fit_int4.h"
 #include "tune/fold_align.h"
+#include "tune/fold_heal.h"
 #include "tune/fold_refit.h"
 
 typedef struct job {
@@ -153,13 +154,29 @@ static alb_status choose_dtypes(job *c, alb_pass_options *passes) {
   return ALB_OK;
 }
 
+/* What repairs a lossy fold. */
+typedef struct repair {
+  const job *job;
+  alb_train_report *report;
+} repair;
+
+static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job *fold) {
+  const repair *r = context;
+  const alb_convert_options *options = r->job->options;
+  alb_heal_job heal = {&r->job->loaded->spec, options->heal, r->report};
+  if (options->calib) ALB_TRY(alb_fold_refit(diag, (void *)(uintptr_t)options->calib, fold));
+  return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
+}
+
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
   if (!c->options->plain_mean) passes.align = alb_fold_align;
-  if (c->options->calib) passes.refit = alb_fold_refit;
+  repair repairing = {c, &out->heal};
+  if (c->options->calib || c->options->heal) passes.refit = repair_fold;
+  passes.refit_context = &repairing;
   if (c->options->calib) passes.round = alb_fit_int4;
-  passes.refit_context = passes.round_context = (void *)(uintptr_t)c->options->calib;
+  passes.round_context = (void *)(uintptr_t)c->options->calib;
   ALB_TRY(choose_dtypes(c, &passes));
   c->package.dtype = out->dtype = alb_dtype_name(c->dtype);
   c->package.tables = out->tables = alb_dtype_name(c->tables);

@@ -5,6 +5,7 @@
 #include "converter/model_load.h"
 #include "graph/interpret.h"
 #include "passes/pass.h"
+#include "tune/train.h"
 
 /* A form of output (converter/writer.h). */
 struct alb_form;
@@ -26,6 +27,7 @@ typedef struct alb_convert_options {
   const alb_sequences *calib;        /* texts to adjust a lossy fold to; default NULL: not adjusted */
   const char *calib_hash;            /* of their file, for the provenance */
   const char *measured;              /* figures on texts for the provenance of a lossy fold; default NULL: none */
+  const alb_train_options *heal;     /* train a lossy fold to compute what the source does; default NULL: not trained */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */
@@ -53,6 +55,7 @@ typedef struct alb_conversion {
   size_t attention_sets, ffn_sets; /* different sets of matrices in these blocks */
   alb_fidelity fidelity;
   alb_fold_report fold;
+  alb_train_report heal;       /* trained false: not asked for, or nothing was folded with loss */
   ALB_VEC(const char *) notes; /* what the writer has to say about the output, a line each */
 } alb_conversion;
 

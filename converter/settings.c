@@ -53,18 +53,28 @@ static const char *count_text(alb_arena *arena, const char *option, size_t n) {
   return text ? text : "";
 }
 
+/* What a fold was trained with. */
+static const char *heal_text(alb_arena *arena, const alb_train_options *heal) {
+  if (!heal) return "";
+  const char *text = alb_arena_printf(arena, " --text xxh128:%s --lr %g --seed %llu --%s %.6g", heal->texts_hash,
+                                      heal->rate, (unsigned long long)heal->seed, heal->steps ? "steps" : "minutes",
+                                      heal->steps ? (double)heal->steps : heal->seconds / 60);
+  return text ? text : "";
+}
+
 /* The options that change the bytes, spelled in one way only. */
 static char *options_text(alb_arena *arena, const alb_convert_options *o, const alb_package *package) {
   const alb_group_options *groups = &o->passes.groups;
   const alb_pass_options follow = {.dtype = alb_dtype_by_name(alb_str_of(package->dtype))};
   const bool apart = strcmp(package->tables, alb_dtype_name(alb_table_dtype(&follow))) != 0;
-  return alb_arena_printf(
-      arena, "--share %s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", package->share, groups->spec ? " --groups " : "",
-      groups->spec ? groups->spec : "", count_text(arena, " --keep-first", groups->keep_first),
-      count_text(arena, " --keep-last", groups->keep_last), o->plain_mean ? " --fold-method mean" : "",
-      o->calib ? " --calib xxh128:" : "", o->calib ? o->calib_hash : "", o->passes.share_norms ? " --share-norms" : "",
-      package->dtype, apart ? " --embeddings " : "", apart ? package->tables : "", o->task ? o->task : "auto",
-      o->compress ? " --compress" : "");
+  return alb_arena_printf(arena, "%s--share %s%s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", o->heal ? "heal " : "",
+                          package->share, groups->spec ? " --groups " : "", groups->spec ? groups->spec : "",
+                          count_text(arena, " --keep-first", groups->keep_first),
+                          count_text(arena, " --keep-last", groups->keep_last),
+                          o->plain_mean ? " --fold-method mean" : "", o->calib ? " --calib xxh128:" : "",
+                          o->calib ? o->calib_hash : "", heal_text(arena, o->heal),
+                          o->passes.share_norms ? " --share-norms" : "", package->dtype, apart ? " --embeddings " : "",
+                          apart ? package->tables : "", o->task ? o->task : "auto", o->compress ? " --compress" : "");
 }
 
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {

@@ -1,0 +1,223 @@
+/* Training: the loss's slope, AdamW's steps, batches, and a student that comes nearer, whatever interrupts it. */
+#include "tune/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parallel.h"
+#include "tests/support/check.h"
+#include "tests/support/random_spec.h"
+#include "tune/checkpoint.h"
+
+enum { TEXTS = 40, STATES = SPEC_LAYERS + 1 };
+
+typedef struct fixture {
+  random_spec teacher_model, student_model;
+  alb_tune_encoder teacher, student;
+  uint32_t lengths[TEXTS];
+  int32_t ids[TEXTS * 8], types[TEXTS * 8], positions[TEXTS * 8];
+  alb_sequences texts;
+} fixture;
+
+static void make_texts(fixture *f) {
+  size_t n = 0;
+  for (size_t i = 0; i < TEXTS; i++) {
+    f->lengths[i] = 1 + (uint32_t)(i * 5 % 8);
+    for (uint32_t t = 0; t < f->lengths[i]; t++, n++) {
+      f->ids[n] = (int32_t)((i * 7 + t * 3) % SPEC_VOCAB);
+      f->positions[n] = (int32_t)t;
+    }
+  }
+  f->texts = (alb_sequences){TEXTS, n, f->lengths, f->ids, f->types, f->positions};
+}
+
+static void load(random_spec *model, uint32_t seed, bool shared, alb_tune_encoder *out) {
+  model->seed = seed;
+  random_spec_make(model, SPEC_HIDDEN, shared, ALB_ACT_GELU);
+  assert_ok(&model->diag, alb_tune_encoder_load(&model->diag, &model->spec, out));
+}
+
+static int setup(void **state) {
+  fixture *f = *state = calloc(1, sizeof *f);
+  load(&f->teacher_model, 1, false, &f->teacher);
+  load(&f->student_model, 2, true, &f->student);
+  make_texts(f);
+  return 0;
+}
+
+static int teardown(void **state) {
+  fixture *f = *state;
+  alb_tune_encoder_free(&f->teacher);
+  alb_tune_encoder_free(&f->student);
+  random_spec_free(&f->teacher_model);
+  random_spec_free(&f->student_model);
+  free(f);
+  return 0;
+}
+
+/* ---- loss ---- */
+
+static void check_slope(fixture *f, alb_pooling pooling) {
+  const alb_sequences batch = random_spec_batch(&f->teacher_model, 4);
+  const alb_tune_goal goal = {pooling, batch.tokens, batch.sequences};
+  alb_tune_run teacher, student;
+  static float d[STATES][SPEC_TOKENS * SPEC_HIDDEN];
+  float *dstate[STATES];
+  for (int l = 0; l < STATES; l++) dstate[l] = d[l];
+  assert_ok(NULL, alb_tune_run_new(NULL, &f->teacher, SPEC_TOKENS, true, &teacher));
+  assert_ok(NULL, alb_tune_run_new(NULL, &f->student, SPEC_TOKENS, true, &student));
+  assert_ok(NULL, alb_tune_forward(NULL, &f->teacher, &batch, &teacher));
+  assert_ok(NULL, alb_tune_forward(NULL, &f->student, &batch, &student));
+  (void)alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, dstate);
+  for (int l = 1; l < STATES; l++) {
+    for (size_t i = 0; i < batch.tokens * SPEC_HIDDEN; i += 29) {
+      float *x = (l < SPEC_LAYERS ? student.layer[l].input : student.hidden) + i;
+      const float kept = *x, h = 1.0f / 64;
+      *x = kept + h;
+      alb_tune_loss loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      double slope = alb_tune_loss_value(&loss);
+      *x = kept - h;
+      loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      slope = (slope - alb_tune_loss_value(&loss)) / (double)(2 * h);
+      *x = kept;
+      if (!(fabs(slope - (double)d[l][i]) < 2e-6 + 1e-3 * fabs(slope)))
+        fail_msg("state %d, number %zu: %g by differences, %g", l, i, slope, (double)d[l][i]);
+    }
+  }
+  alb_tune_run_free(&teacher);
+  alb_tune_run_free(&student);
+}
+
+static void test_loss(void **state) {
+  check_slope(*state, ALB_POOL_MEAN);
+  check_slope(*state, ALB_POOL_CLS);
+  check_slope(*state, ALB_POOL_LAST);
+}
+
+/* ---- steps ---- */
+
+/* By hand: after the first step both moments are the gradient's, so that the step is the rate; then decay. */
+static void test_adamw(void **unused) {
+  float values[3] = {1, -2, 4}, g[3] = {0.5f, -3, 0}, first[3] = {0}, second[3] = {0};
+  alb_adamw adam = {3, first, second, 1};
+  (void)unused;
+  alb_adamw_apply(&adam, values, g, 1, 0.1, 0, 0, 3);
+  assert_true(fabsf(values[0] - 0.9f) < 1e-6f && fabsf(values[1] + 1.9f) < 1e-6f && values[2] == 4);
+  adam.step = 2;
+  alb_adamw_apply(&adam, values, g, 1, 0.1, 0.5, 2, 3);
+  assert_true(fabsf(values[2] - 4 * 0.95f) < 1e-6f && fabsf(values[0] - 0.9f) < 1e-6f);
+}
+
+static void test_rate(void **unused) {
+  (void)unused;
+  assert_true(alb_rate_at(2, 0) == 0 && alb_rate_at(2, 1) == 0 && alb_rate_at(2, 7) == 0);
+  assert_true(fabs(alb_rate_at(2, 0.025) - 1) < 1e-12 && fabs(alb_rate_at(2, 0.05) - 2) < 1e-12);
+  assert_true(fabs(alb_rate_at(2, 0.525) - 1) < 1e-12);
+}
+
+/* ---- batches ---- */
+
+static void test_batches(void **state) {
+  fixture *f = *state;
+  alb_tune_batches b;
+  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, 3, &b));
+  assert_int_equal(b.held_count, 2);
+  assert_int_equal(b.train_count, TEXTS - 2);
+  size_t tokens = 0, at = 0, held = 0;
+  alb_tune_batches_next(&b);
+  for (int s = 0; s < ALB_TUNE_SHARDS; s++) tokens += b.shard[s].tokens;
+  assert_int_equal(b.epoch, 1); /* all fit into one batch */
+  while (alb_tune_batches_held(&b, &at))
+    for (int s = 0; s < ALB_TUNE_SHARDS; s++) held += b.shard[s].tokens;
+  assert_int_equal(tokens + held, f->texts.tokens);
+  assert_int_equal(at, 2);
+  for (size_t i = 0; i < b.train_count; i++) assert_true(b.train[i] != b.held[0] && b.train[i] != b.held[1]);
+  assert_false(alb_tune_batches_seek(&b, 0, TEXTS));
+  alb_tune_batches_free(&b);
+  f->texts.sequences = 1;
+  assert_int_equal(alb_tune_batches_new(NULL, &f->texts, 3, &b), ALB_MISSING);
+  alb_tune_batches_free(&b);
+}
+
+/* ---- training ---- */
+
+static alb_train_options options_of(const fixture *f) {
+  return (alb_train_options){
+      .texts = &f->texts, .texts_hash = "of texts", .pooling = ALB_POOL_MEAN, .steps = 120, .rate = 0.005, .seed = 1};
+}
+
+static void test_train(void **state) {
+  fixture *f = *state;
+  const alb_train_options options = options_of(f);
+  alb_train_report report;
+  float *start = malloc(f->student.total * sizeof *start), *one = malloc(f->student.total * sizeof *one);
+  const size_t bytes = f->student.total * sizeof *start;
+  memcpy(start, f->student.values, bytes);
+  alb_parallel_limit(1);
+  assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
+  assert_true(report.trained && report.state.best_loss < 0.5 * report.state.first_loss);
+  assert_true(report.state.best_cosine > report.state.first_cosine);
+  const size_t layers = f->student.layer_values * sizeof *start;
+  assert_memory_equal((char *)f->student.values + layers, (char *)start + layers, bytes - layers);
+  memcpy(one, f->student.values, bytes);
+  memcpy(f->student.values, start, bytes);
+  alb_parallel_limit(5);
+  assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
+  alb_parallel_limit(0);
+  assert_memory_equal(f->student.values, one, bytes);
+  free(start);
+  free(one);
+}
+
+/* ---- checkpoints ---- */
+
+static const char path[] = "test_train.heal";
+
+static void write_bytes(const uint8_t *bytes, size_t n) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, n, file), n);
+  assert_int_equal(fclose(file), 0);
+}
+
+/* Every prefix and every changed byte is refused, and changes nothing. */
+static void test_checkpoint(void **unused) {
+  alb_train_state state = {.step = 7, .best_loss = 0.25}, back = {0};
+  float a[4][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}, b[4][3] = {{0}};
+  const alb_checkpoint saved = {{{1, 2}}, 3, &state, {a[0], a[1], a[2], a[3]}};
+  alb_checkpoint loaded = {{{1, 2}}, 3, &back, {b[0], b[1], b[2], b[3]}};
+  uint8_t *bytes;
+  alb_span all;
+  (void)unused;
+  assert_ok(NULL, alb_checkpoint_save(NULL, path, &saved));
+  assert_ok(NULL, alb_file_read(NULL, path, 16, &bytes, &all));
+  for (size_t i = 0; i < all.n; i++) {
+    write_bytes(all.p, i);
+    assert_int_not_equal(alb_checkpoint_load(NULL, path, &loaded), ALB_OK);
+    bytes[i] ^= 0x40;
+    write_bytes(all.p, all.n);
+    assert_int_not_equal(alb_checkpoint_load(NULL, path, &loaded), ALB_OK);
+    bytes[i] ^= 0x40;
+  }
+  assert_true(back.step == 0 && b[3][2] == 0);
+  write_bytes(all.p, all.n);
+  assert_ok(NULL, alb_checkpoint_load(NULL, path, &loaded));
+  assert_true(back.step == 7 && back.best_loss == 0.25);
+  assert_memory_equal(a, b, sizeof a);
+  loaded.key.bytes[5] = 1;
+  assert_int_equal(alb_checkpoint_load(NULL, path, &loaded), ALB_DIFFERS);
+  free(bytes);
+  (void)unlink(path);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_loss, setup, teardown),
+                                     cmocka_unit_test(test_adamw),
+                                     cmocka_unit_test(test_rate),
+                                     cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_train, setup, teardown),
+                                     cmocka_unit_test(test_checkpoint)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,19 @@
+/* Healing of a lossy fold as a helper of the pass fold-layers. */
+#ifndef ALB_TUNE_FOLD_HEAL_H
+#define ALB_TUNE_FOLD_HEAL_H
+
+#include "passes/pass.h"
+#include "tune/train.h"
+
+typedef struct alb_heal_job {
+  const alb_model_spec *spec; /* the source's roles; tensor ids as in the graph's table */
+  const alb_train_options *options;
+  alb_train_report *report;
+} alb_heal_job;
+
+/* Trains the folded layers to compute what the source's did. context: an alb_heal_job. Layers that share a parameter go
+ * on sharing it; embeddings and heads stay. Errors: ALB_UNSUPPORTED for layers of another structure, those of
+ * alb_train. */
+alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job);
+
+#endif
