@@ -253,8 +253,7 @@ alb_status alb_align_layers(alb_diag *diag, const alb_align_dims *dims, unsigned
                             size_t n, size_t reference) {
   aligning a = {.dims = dims, .blocks = blocks, .layers = layers, .reference = reference};
   alb_status status = ALB_OK;
-  alb_blas_begin();
-  alb_parallel(n, 1, align_some, &a);
+  alb_blas_parallel(n, 1, align_some, &a);
   for (size_t i = 0; i < ALB_PARALLEL_MAX; i++) {
     if (status == ALB_OK && a.status[i] != ALB_OK) {
       status = alb_fail(diag, a.status[i], "%s", alb_diag_text(&a.diags[i], a.status[i]));

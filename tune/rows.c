@@ -40,8 +40,7 @@ static void linear_pieces(void *context, size_t index, size_t first, size_t last
 
 void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
   job j = {.x = x, .w = w, .bias = bias, .rows = rows, .k = k, .n = n, .out = out};
-  alb_blas_begin();
-  alb_parallel(piece_count(rows, PIECE), 1, linear_pieces, &j);
+  alb_blas_parallel(piece_count(rows, PIECE), 1, linear_pieces, &j);
 }
 
 static void activate_pieces(void *context, size_t index, size_t first, size_t last) {
@@ -140,7 +139,7 @@ alb_status alb_rows_attention(alb_diag *diag, const alb_sequences *batch, size_t
   a.start = start;
   const size_t room = ALB_PARALLEL_MAX * a.longest * a.longest;
   a.scores = calloc(room + 1, sizeof *a.scores);
-  if (start && a.scores) alb_parallel(batch->sequences, 1, attend_sequences, &a);
+  if (start && a.scores) alb_blas_parallel(batch->sequences, 1, attend_sequences, &a);
   const alb_status status =
       start && a.scores ? ALB_OK : alb_fail_memory(diag, room * sizeof *a.scores, "attention scores");
   free(start);

@@ -1,5 +1,6 @@
 /* The training loop. A batch is cut into shards, whose gradients are summed in their order, whoever computed them. */
 #include "tune/train.h"
+#include "tune/blas.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ static void run_shards(void *context, size_t index, size_t first, size_t last) {
 /* Runs the shards; *loss gets their sums. */
 static alb_status run_batch(trainer *t, bool measuring, alb_tune_loss *loss) {
   t->measuring = measuring;
-  alb_parallel(ALB_TUNE_SHARDS, 1, run_shards, t);
+  alb_blas_parallel(ALB_TUNE_SHARDS, 1, run_shards, t);
   for (int i = 0; i < ALB_PARALLEL_MAX; i++)
     if (t->status[i] != ALB_OK) return alb_fail(t->diag, t->status[i], "%s", alb_diag_text(&t->diags[i], t->status[i]));
   for (int s = 0; s < ALB_TUNE_SHARDS; s++) {
