@@ -135,7 +135,7 @@ static void print_related(const alb_fold_report *fold) {
 }
 
 /* The warning that nobody is to miss. */
-static void print_warning(const alb_conversion *c, const alb_measured *measured) {
+static void print_warning(const alb_conversion *c, const alb_measured *measured, bool healed) {
   if (!c->fold.lossy) return;
   fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
           100 * total_moved(&c->fold));
@@ -143,7 +143,7 @@ static void print_warning(const alb_conversion *c, const alb_measured *measured)
   if (measured->texts) {
     fprintf(stderr, "WARNING: Measured: mean cosine %.4f with the source's embeddings, on %zu texts.\n",
             measured->model.mean, measured->texts);
-  } else {
+  } else if (!healed) {
     fprintf(stderr, "WARNING: Not measured: --text FILE measures it, --min-fidelity X refuses below X.\n");
   }
   fprintf(stderr, "WARNING: --require-lossless refuses such folds.\n");
@@ -323,7 +323,7 @@ static alb_status convert_loaded(alb_diag *diag, const alb_convert_cli *cli, con
   alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
   if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion, measured);
   if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion, measured);
-  if (status == ALB_OK && !cli->quiet) print_warning(&conversion, measured);
+  if (status == ALB_OK && !cli->quiet) print_warning(&conversion, measured, cli->healing);
   if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
   alb_conversion_free(&conversion);
   return status;
