@@ -11,6 +11,9 @@ set(ALB_QEMU_CPU max CACHE STRING "processor for qemu-aarch64 to play")
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64;-cpu;${ALB_QEMU_CPU};-L;/usr/aarch64-linux-gnu)
 
 set(ALB_ARM64_LIBRARIES ${CMAKE_CURRENT_LIST_DIR}/../build/arm64-libraries CACHE PATH "what tools/arm64_libraries.sh made")
+# where libgfortran is, which OpenBLAS needs; old tags, for new ones don't hold for libraries of libraries
+set(CMAKE_EXE_LINKER_FLAGS_INIT
+  "-Wl,--disable-new-dtags,-rpath,'${ALB_ARM64_LIBRARIES}/usr/lib/aarch64-linux-gnu'")
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ALB_ARM64_LIBRARIES)
 set(CMAKE_FIND_ROOT_PATH ${ALB_ARM64_LIBRARIES})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
