@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tune/blas.h"
+#include "tune/rows.h"
 
 enum { BACK_HIDDEN = 5 };
 
@@ -47,7 +48,7 @@ static float *gradient(const way *w, alb_role role, uint32_t layer) {
 }
 
 static void add(float *to, const float *from, size_t n) {
-  for (size_t i = 0; i < n; i++) to[i] += from[i];
+  alb_rows_add(to, from, n, to);
 }
 
 /* out = x weight^T + bias: dweight += dout^T x, dbias += columns of dout; dx = (or +=, when `more`) dout weight. */
@@ -129,13 +130,6 @@ static void ffn_back(const way *w, uint32_t l) {
   multiply_back(w, inner, hidden, ALB_ROLE_UP_W, ALB_ROLE_UP_B, l, layer->attention_norm, back->dup, true, back->dx);
 }
 
-static void softmax_row(float *x, size_t n) {
-  float most = x[0], sum = 0;
-  for (size_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
-  for (size_t i = 0; i < n; i++) sum += x[i] = expf(x[i] - most);
-  for (size_t i = 0; i < n; i++) x[i] /= sum;
-}
-
 /* d: by probabilities p of one row, then by its scores. */
 static void softmax_row_back(const float *p, size_t n, float *d) {
   double along = 0;
@@ -149,9 +143,7 @@ static void attend_head_back(const way *w, const alb_tune_layer *layer, size_t a
   const float scale = 1.0f / sqrtf((float)width);
   float *p = w->run->scores, *ds = w->back->dscores;
   const float *dcontext = w->back->dy + at;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, scale, layer->q + at, lead, layer->k + at,
-              lead, 0.0f, p, rows);
-  for (size_t t = 0; t < n; t++) softmax_row(p + t * n, n);
+  alb_head_probabilities(n, width, w->encoder->config.hidden, layer->q + at, layer->k + at, p);
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns, rows, 1.0f, p, rows, dcontext, lead, 0.0f,
               w->back->dv + at, lead);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, 1.0f, dcontext, lead, layer->v + at, lead,

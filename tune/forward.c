@@ -1,12 +1,12 @@
-/* Forward through the encoder: products by BLAS, the rest in plain C. */
+/* Forward through the encoder, step by step on the calling thread. */
 #include "tune/forward.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tune/blas.h"
+#include "tune/rows.h"
 
 /* Arrays that a layer has besides its input, of either width. */
 enum { HIDDEN_ARRAYS = 7, FFN_ARRAYS = 2 };
@@ -78,52 +78,9 @@ void alb_tune_run_free(alb_tune_run *run) {
   *run = (alb_tune_run){0};
 }
 
-/* out[tokens, rows] = x[tokens, columns] * weight[rows, columns]^T + bias. */
-static void multiply(size_t tokens, size_t rows, size_t columns, const float *x, const float *weight, const float *bias,
-                     float *out) {
-  for (size_t t = 0; t < tokens; t++) {
-    if (bias)
-      memcpy(out + t * rows, bias, rows * sizeof *out);
-    else
-      memset(out + t * rows, 0, rows * sizeof *out);
-  }
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)tokens, (int)rows, (int)columns, 1.0f, x, (int)columns,
-              weight, (int)columns, 1.0f, out, (int)rows);
-}
-
-static void add(float *to, const float *from, size_t n) {
-  for (size_t i = 0; i < n; i++) to[i] += from[i];
-}
-
-static void norm_row(const float *x, size_t n, const float *gamma, const float *beta, float eps, float *out) {
-  double mean = 0, square = 0;
-  for (size_t i = 0; i < n; i++) mean += (double)x[i];
-  mean /= (double)n;
-  for (size_t i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean);
-  const double scale = 1.0 / sqrt(square / (double)n + (double)eps);
-  for (size_t i = 0; i < n; i++) out[i] = (float)(((double)x[i] - mean) * scale) * gamma[i] + beta[i];
-}
-
 static void norm(const float *x, size_t rows, size_t n, const float *gamma, const float *beta, float eps, float *out) {
-  for (size_t r = 0; r < rows; r++) norm_row(x + r * n, n, gamma, beta, eps, out + r * n);
-}
-
-static void softmax_row(float *x, size_t n) {
-  float most = x[0], sum = 0;
-  for (size_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
-  for (size_t i = 0; i < n; i++) sum += x[i] = expf(x[i] - most);
-  for (size_t i = 0; i < n; i++) x[i] /= sum;
-}
-
-/* One head of one text of n tokens: context = softmax(q k^T / sqrt(width)) v; rows are `stride` apart. */
-static void attend_head(size_t n, size_t width, size_t stride, const float *q, const float *k, const float *v,
-                        float *scores, float *context) {
-  const int rows = (int)n, columns = (int)width, lead = (int)stride;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, 1.0f / sqrtf((float)width), q, lead, k,
-              lead, 0.0f, scores, rows);
-  for (size_t t = 0; t < n; t++) softmax_row(scores + t * n, n);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, 1.0f, scores, rows, v, lead, 0.0f,
-              context, lead);
+  for (size_t r = 0; r < rows; r++) alb_row_normalize(x + r * n, n, eps, out + r * n);
+  alb_rows_scale(out, rows, n, gamma, beta, out);
 }
 
 static void attend(const alb_encoder_config *config, const alb_sequences *batch, const alb_tune_run *run,
@@ -133,8 +90,8 @@ static void attend(const alb_encoder_config *config, const alb_sequences *batch,
   for (size_t s = 0; s < batch->sequences; s++) {
     for (uint32_t h = 0; h < config->heads; h++) {
       const size_t at = start * config->hidden + h * width;
-      attend_head(batch->lengths[s], width, config->hidden, layer->q + at, layer->k + at, layer->v + at, run->scores,
-                  layer->context + at);
+      alb_head_attend(batch->lengths[s], width, config->hidden, layer->q + at, layer->k + at, layer->v + at,
+                      run->scores, layer->context + at);
     }
     start += batch->lengths[s];
   }
@@ -145,12 +102,12 @@ static void attention_block(const alb_tune_encoder *e, uint32_t l, const alb_seq
   const alb_tune_layer *layer = &run->layer[l];
   const size_t tokens = run->tokens, hidden = e->config.hidden;
 #define VALUE(role) alb_tune_value(e, ALB_ROLE_##role, l)
-  multiply(tokens, hidden, hidden, layer->input, VALUE(QUERY_W), VALUE(QUERY_B), layer->q);
-  multiply(tokens, hidden, hidden, layer->input, VALUE(KEY_W), VALUE(KEY_B), layer->k);
-  multiply(tokens, hidden, hidden, layer->input, VALUE(VALUE_W), VALUE(VALUE_B), layer->v);
+  alb_rows_multiply(layer->input, tokens, hidden, VALUE(QUERY_W), VALUE(QUERY_B), hidden, layer->q);
+  alb_rows_multiply(layer->input, tokens, hidden, VALUE(KEY_W), VALUE(KEY_B), hidden, layer->k);
+  alb_rows_multiply(layer->input, tokens, hidden, VALUE(VALUE_W), VALUE(VALUE_B), hidden, layer->v);
   attend(&e->config, batch, run, layer);
-  multiply(tokens, hidden, hidden, layer->context, VALUE(OUTPUT_W), VALUE(OUTPUT_B), layer->attention_sum);
-  add(layer->attention_sum, layer->input, tokens * hidden);
+  alb_rows_multiply(layer->context, tokens, hidden, VALUE(OUTPUT_W), VALUE(OUTPUT_B), hidden, layer->attention_sum);
+  alb_rows_add(layer->attention_sum, layer->input, tokens * hidden, layer->attention_sum);
   norm(layer->attention_sum, tokens, hidden, VALUE(ATTENTION_GAMMA), VALUE(ATTENTION_BETA), e->config.layer_norm_eps,
        layer->attention_norm);
 }
@@ -158,11 +115,11 @@ static void attention_block(const alb_tune_encoder *e, uint32_t l, const alb_seq
 static void ffn_block(const alb_tune_encoder *e, uint32_t l, const alb_tune_run *run, float *out) {
   const alb_tune_layer *layer = &run->layer[l];
   const size_t tokens = run->tokens, hidden = e->config.hidden, inner = e->config.intermediate;
-  multiply(tokens, inner, hidden, layer->attention_norm, VALUE(UP_W), VALUE(UP_B), layer->up);
+  alb_rows_multiply(layer->attention_norm, tokens, hidden, VALUE(UP_W), VALUE(UP_B), inner, layer->up);
   for (size_t i = 0; i < tokens * inner; i++)
     layer->active[i] = (float)alb_activation_value(e->config.activation, (double)layer->up[i]);
-  multiply(tokens, hidden, inner, layer->active, VALUE(DOWN_W), VALUE(DOWN_B), layer->ffn_sum);
-  add(layer->ffn_sum, layer->attention_norm, tokens * hidden);
+  alb_rows_multiply(layer->active, tokens, inner, VALUE(DOWN_W), VALUE(DOWN_B), hidden, layer->ffn_sum);
+  alb_rows_add(layer->ffn_sum, layer->attention_norm, tokens * hidden, layer->ffn_sum);
   norm(layer->ffn_sum, tokens, hidden, VALUE(FFN_GAMMA), VALUE(FFN_BETA), e->config.layer_norm_eps, out);
 #undef VALUE
 }
@@ -173,7 +130,7 @@ static alb_status look_up(alb_diag *diag, const float *table, uint32_t rows, con
   for (size_t t = 0; t < tokens; t++) {
     if (ids[t] < 0 || (uint32_t)ids[t] >= rows)
       return alb_fail(diag, ALB_ARGUMENT, "token %zu has the id %d, the table has %u rows", t, (int)ids[t], rows);
-    add(sum + t * width, table + (size_t)ids[t] * width, width);
+    alb_rows_add(sum + t * width, table + (size_t)ids[t] * width, width, sum + t * width);
   }
   return ALB_OK;
 }
@@ -192,8 +149,8 @@ static alb_status embed(alb_diag *diag, const alb_tune_encoder *e, const alb_seq
   norm(run->embed_sum, tokens, width, alb_tune_value(e, ALB_ROLE_EMBED_GAMMA, 0),
        alb_tune_value(e, ALB_ROLE_EMBED_BETA, 0), config->layer_norm_eps, run->embed_norm);
   if (projection)
-    multiply(tokens, config->hidden, width, run->embed_norm, projection, alb_tune_value(e, ALB_ROLE_PROJECTION_B, 0),
-             out);
+    alb_rows_multiply(run->embed_norm, tokens, width, projection, alb_tune_value(e, ALB_ROLE_PROJECTION_B, 0),
+                      config->hidden, out);
   else
     memcpy(out, run->embed_norm, tokens * width * sizeof(float));
   return ALB_OK;

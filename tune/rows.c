@@ -26,15 +26,20 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+void alb_rows_multiply(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t i = 0; i < n; i++) out[r * n + i] = bias ? bias[i] : 0;
+  }
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)n, (int)k, 1, x, (int)k, w, (int)k, 1, out,
+              (int)n);
+}
+
 static void linear_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
   for (size_t p = first; p < last; p++) {
     const size_t row = p * PIECE, rows = least(PIECE, j->rows - row);
-    float *out = j->out + row * j->n;
-    for (size_t i = 0; i < rows * j->n; i++) out[i] = j->bias ? j->bias[i % j->n] : 0;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)j->n, (int)j->k, 1, j->x + row * j->k,
-                (int)j->k, j->w, (int)j->k, 1, out, (int)j->n);
+    alb_rows_multiply(j->x + row * j->k, rows, j->k, j->w, j->bias, j->n, j->out + row * j->n);
   }
 }
 
@@ -60,7 +65,7 @@ void alb_rows_add(const float *a, const float *b, size_t n, float *out) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-static void normalize_row(const float *x, size_t n, float eps, float *out) {
+void alb_row_normalize(const float *x, size_t n, float eps, float *out) {
   double sum = 0, squares = 0;
   for (size_t i = 0; i < n; i++) sum += (double)x[i];
   const double mean = sum / (double)n;
@@ -72,7 +77,7 @@ static void normalize_row(const float *x, size_t n, float eps, float *out) {
 static void normalize_rows(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  for (size_t r = first; r < last; r++) normalize_row(j->x + r * j->n, j->n, j->eps, j->out + r * j->n);
+  for (size_t r = first; r < last; r++) alb_row_normalize(j->x + r * j->n, j->n, j->eps, j->out + r * j->n);
 }
 
 void alb_rows_normalize(const float *x, size_t rows, size_t n, float eps, float *out) {
@@ -108,21 +113,27 @@ static void softmax(float *row, size_t n) {
   for (size_t i = 0; i < n; i++) row[i] = (float)((double)row[i] / sum);
 }
 
-static void attend(const attention *a, size_t first, size_t n, size_t head, float *scores) {
-  const size_t d = a->hidden / a->heads, at = first * a->hidden + head * d;
-  const int h = (int)a->hidden, count = (int)n;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, count, (int)d, 1 / sqrtf((float)d), a->q + at, h,
-              a->k + at, h, 0, scores, count);
-  for (size_t i = 0; i < n; i++) softmax(scores + i * n, n);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, (int)d, count, 1, scores, count, a->v + at, h, 0,
-              a->out + at, h);
+void alb_head_probabilities(size_t n, size_t width, size_t stride, const float *q, const float *k, float *p) {
+  const int count = (int)n, lead = (int)stride;
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, count, (int)width, 1 / sqrtf((float)width), q, lead, k,
+              lead, 0, p, count);
+  for (size_t i = 0; i < n; i++) softmax(p + i * n, n);
+}
+
+void alb_head_attend(size_t n, size_t width, size_t stride, const float *q, const float *k, const float *v, float *p,
+                     float *out) {
+  const int count = (int)n, lead = (int)stride;
+  alb_head_probabilities(n, width, stride, q, k, p);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, (int)width, count, 1, p, count, v, lead, 0, out, lead);
 }
 
 static void attend_sequences(void *context, size_t index, size_t first, size_t last) {
   const attention *a = context;
   for (size_t s = first; s < last; s++) {
     for (size_t head = 0; head < a->heads; head++) {
-      attend(a, a->start[s], a->batch->lengths[s], head, a->scores + index * a->longest * a->longest);
+      const size_t width = a->hidden / a->heads, at = a->start[s] * a->hidden + head * width;
+      alb_head_attend(a->batch->lengths[s], width, a->hidden, a->q + at, a->k + at, a->v + at,
+                      a->scores + index * a->longest * a->longest, a->out + at);
     }
   }
 }
