@@ -50,7 +50,7 @@ uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t) {
   return t;
 }
 
-static bool block_is_equal(const alb_block_signature *block, size_t layers) {
+bool alb_block_is_equal(const alb_block_signature *block, size_t layers) {
   for (size_t l = 0; l < layers; l++) {
     if (block->equal[l] != 0) return false;
   }
@@ -70,8 +70,8 @@ static alb_relation block_relation(const alb_block_signature *block, size_t laye
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode) {
   const alb_layer_signature *s = &inspection->layers;
   const alb_share_facts *facts = alb_share_info(mode);
-  const bool equal = (!facts->attention || block_is_equal(&s->attention, s->layers)) &&
-                     (!facts->ffn || block_is_equal(&s->ffn, s->layers));
+  const bool equal = (!facts->attention || alb_block_is_equal(&s->attention, s->layers)) &&
+                     (!facts->ffn || alb_block_is_equal(&s->ffn, s->layers));
   if (equal) return "equal";
   const alb_relation attention = facts->attention ? block_relation(&s->attention, s->layers) : ALB_RELATION_EQUAL;
   const alb_relation ffn = facts->ffn ? block_relation(&s->ffn, s->layers) : ALB_RELATION_EQUAL;

@@ -26,6 +26,9 @@ void alb_inspection_free(alb_inspection *inspection);
 /* The first tensor of the table with the same bytes as tensor t: t itself when there is none. */
 uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
 
+/* All layers have the block's bytes of the first. */
+bool alb_block_is_equal(const alb_block_signature *block, size_t layers);
+
 /* What a folding mode has to share in this model, in words; its threshold of share is ALB_SHARE_SOME. */
 #define ALB_SHARE_SOME 0.5
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode);

@@ -82,15 +82,8 @@ static void print_relations(const char *block, const alb_block_signature *s, siz
   }
 }
 
-static bool all_equal(const alb_block_signature *s, size_t layers) {
-  for (size_t l = 0; l < layers; l++) {
-    if (s->equal[l] != 0) return false;
-  }
-  return true;
-}
-
 static void print_matrix(const char *block, const alb_block_signature *s, size_t layers, FILE *out) {
-  if (all_equal(s, layers)) return; /* all ones */
+  if (alb_block_is_equal(s, layers)) return; /* all ones */
   fprintf(out, "\n  cosine of %s matrices\n  layer", block);
   for (size_t l = 0; l < layers; l++) fprintf(out, "%7zu", l);
   fputc('\n', out);
