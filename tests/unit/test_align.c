@@ -9,19 +9,15 @@
 #include "graph/interpret.h"
 #include "passes/layer_table.h"
 #include "tests/support/check.h"
+#include "tests/support/graph_text.h"
 #include "tune/align.h"
 #include "tune/assign.h"
 #include "tune/fold_align.h"
 
 static uint64_t state = 1;
 
-static float random_float(void) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (float)((double)(state >> 40) / (1 << 23) - 1.0);
-}
-
 static void fill(float *out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = random_float();
+  for (size_t i = 0; i < n; i++) out[i] = graph_text_random(&state);
 }
 
 /* ---- assignment ---- */

@@ -1,26 +1,19 @@
 /* int4 fitted to texts: products change less than by plain rounding, what is stored is what was computed with, shared
  * matrices stay shared, and the bytes are the same on any number of threads. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/half.h"
 #include "base/parallel.h"
-#include "converter/model_load.h"
 #include "graph/blob_int4.h"
-#include "graph/interpret.h"
-#include "passes/layer_table.h"
 #include "tests/support/check.h"
+#include "tests/support/graph_text.h"
+#include "tests/support/opened_model.h"
 #include "tune/fit_int4.h"
 #include "tune/gptq.h"
 #include "tune/least_squares.h"
 
 static uint64_t state = 1;
-
-static float random_float(void) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (float)((double)(state >> 40) / (1 << 23) - 1.0);
-}
 
 /* ---- one matrix ---- */
 
@@ -34,15 +27,15 @@ static uint16_t scales[N * GROUPS];
 /* Columns of x depend on each other: a few causes and a little of their own. */
 static void make_inputs(void) {
   static float mix[HIDDEN_CAUSES * K];
-  for (size_t i = 0; i < sizeof mix / sizeof mix[0]; i++) mix[i] = random_float();
+  for (size_t i = 0; i < sizeof mix / sizeof mix[0]; i++) mix[i] = graph_text_random(&state);
   for (size_t r = 0; r < ROWS; r++) {
-    for (size_t i = 0; i < K; i++) x[r * K + i] = 0.3f * random_float();
+    for (size_t i = 0; i < K; i++) x[r * K + i] = 0.3f * graph_text_random(&state);
     for (size_t c = 0; c < HIDDEN_CAUSES; c++) {
-      const float cause = random_float();
+      const float cause = graph_text_random(&state);
       for (size_t i = 0; i < K; i++) x[r * K + i] += cause * mix[c * K + i];
     }
   }
-  for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) w[i] = random_float();
+  for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) w[i] = graph_text_random(&state);
 }
 
 static void round_plainly(float *out) {
@@ -124,56 +117,16 @@ static void test_refused(void **unused) {
 
 /* ---- models ---- */
 
-enum { SEQUENCES = 24, LONGEST = 12 };
-
-typedef struct texts {
-  alb_sequences all;
-  uint32_t lengths[SEQUENCES];
-  int32_t ids[SEQUENCES * LONGEST], types[SEQUENCES * LONGEST], positions[SEQUENCES * LONGEST];
-} texts;
-
-static void make_texts(const alb_encoder_config *config, texts *t) {
-  size_t n = 0;
-  for (uint32_t s = 0; s < SEQUENCES; s++) {
-    t->lengths[s] = s % LONGEST + 1;
-    for (uint32_t i = 0; i < t->lengths[s]; i++, n++) {
-      t->ids[n] = (int32_t)((random_float() + 1) / 2 * (float)(config->vocab - 1));
-      t->types[n] = 0;
-      t->positions[n] = (int32_t)(i + config->position_offset);
-    }
-  }
-  t->all = (alb_sequences){SEQUENCES, n, t->lengths, t->ids, t->types, t->positions};
-}
-
-typedef struct model {
-  alb_loaded loaded;
-  alb_tensors tensors;
-  alb_graph graph;
-  alb_layer_table table;
-} model;
-
-static void open_model(const char *name, const char *passes, const alb_pass_options *options, model *m) {
+static void open_model(const char *name, const char *passes, const alb_pass_options *options, opened_model *m) {
   alb_diag diag = {0};
-  char path[64];
-  *m = (model){0};
-  (void)snprintf(path, sizeof path, "tests/e2e/models/%s", name);
-  assert_ok(&diag, alb_model_load(&diag, path, &m->loaded));
-  assert_ok(&diag, alb_loaded_clone(&diag, &m->loaded, &m->tensors));
-  assert_ok(&diag, alb_loaded_graph(&diag, &m->loaded, &m->tensors, &m->graph));
-  assert_ok(&diag, alb_passes_run(&diag, &m->graph, passes, options, NULL));
+  opened_model_open(name, options, passes, m);
   assert_ok(&diag, alb_layer_table_read(&diag, &m->graph, &m->graph.arena, &m->table));
-}
-
-static void close_model(model *m) {
-  alb_graph_free(&m->graph);
-  alb_tensors_free(&m->tensors);
-  alb_model_unload(&m->loaded);
 }
 
 #define ROLLED "dedup-blobs,roll-layers,"
 #define FUSED ROLLED "fuse-qkv,fuse-activation,fuse-add-norm,fuse-embed-norm,"
 
-static double distance(model *m, const texts *t, const alb_array *right) {
+static double distance(opened_model *m, const opened_texts *t, const alb_array *right) {
   double sum = 0;
   alb_array hidden;
   assert_ok(NULL, alb_interpret_encoder(NULL, &m->graph, &t->all, NULL, &hidden));
@@ -185,7 +138,7 @@ static double distance(model *m, const texts *t, const alb_array *right) {
 }
 
 /* Matrices of layers are int4 all, and the number of sets is the source's. */
-static void check_table(const model *source, const model *m) {
+static void check_table(const opened_model *source, const opened_model *m) {
   for (size_t i = 0; i < m->table.layers * m->table.parameter_count; i++) {
     const alb_layer_parameter *parameter = &m->table.parameters[i % m->table.parameter_count];
     const alb_dtype dtype = m->tensors.tensors.items[m->table.tensors[i]].dtype;
@@ -194,7 +147,7 @@ static void check_table(const model *source, const model *m) {
   assert_int_equal(alb_layer_table_sets(&m->table), alb_layer_table_sets(&source->table));
 }
 
-static void check_same_bytes(const model *a, const model *b) {
+static void check_same_bytes(const opened_model *a, const opened_model *b) {
   for (size_t i = 0; i < a->table.layers * a->table.parameter_count; i++) {
     const uint32_t x_blob = a->tensors.tensors.items[a->table.tensors[i]].blob;
     const uint32_t y_blob = b->tensors.tensors.items[b->table.tensors[i]].blob;
@@ -210,12 +163,12 @@ static void check_same_bytes(const model *a, const model *b) {
 }
 
 static void check_model(const char *name, const char *before, const char *passes) {
-  static texts t;
+  static opened_texts t;
   alb_array right;
   alb_pass_options options = {.dtype = ALB_I4, .tables = ALB_F32};
-  model source, plain, fitted, same;
+  opened_model source, plain, fitted, same;
   open_model(name, before, &options, &source);
-  make_texts(&source.loaded.spec.config, &t);
+  opened_texts_make(&source.loaded.spec.config, &state, &t);
   assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
   open_model(name, passes, &options, &plain);
   options.round = alb_fit_int4;
@@ -232,10 +185,10 @@ static void check_model(const char *name, const char *before, const char *passes
   assert_ok(NULL, alb_pass_quantize_weights(NULL, &fitted.graph, &options, &changes));
   assert_int_equal(changes, 0);
   alb_array_free(&right);
-  close_model(&source);
-  close_model(&plain);
-  close_model(&fitted);
-  close_model(&same);
+  opened_model_close(&source);
+  opened_model_close(&plain);
+  opened_model_close(&fitted);
+  opened_model_close(&same);
 }
 
 static void test_models(void **unused) {

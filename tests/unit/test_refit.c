@@ -1,13 +1,11 @@
 /* Adjusting a fold to texts: fits are exact where they can be, layers compute what the interpreter says, and the fold
  * comes nearer to the source, the same on any number of threads. */
 #include <math.h>
-#include <stdio.h>
 
 #include "base/parallel.h"
-#include "converter/model_load.h"
-#include "graph/interpret.h"
-#include "passes/layer_table.h"
 #include "tests/support/check.h"
+#include "tests/support/graph_text.h"
+#include "tests/support/opened_model.h"
 #include "tune/fold_align.h"
 #include "tune/fold_refit.h"
 #include "tune/layer_run.h"
@@ -15,13 +13,8 @@
 
 static uint64_t state = 1;
 
-static float random_float(void) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (float)((double)(state >> 40) / (1 << 23) - 1.0);
-}
-
 static void fill(float *out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = random_float();
+  for (size_t i = 0; i < n; i++) out[i] = graph_text_random(&state);
 }
 
 /* ---- fits ---- */
@@ -92,50 +85,6 @@ static void test_fit_refused(void **unused) {
 
 /* ---- models ---- */
 
-enum { SEQUENCES = 24, LONGEST = 12 };
-
-typedef struct texts {
-  alb_sequences all;
-  uint32_t lengths[SEQUENCES];
-  int32_t ids[SEQUENCES * LONGEST], types[SEQUENCES * LONGEST], positions[SEQUENCES * LONGEST];
-} texts;
-
-static void make_texts(const alb_encoder_config *config, texts *t) {
-  size_t n = 0;
-  for (uint32_t s = 0; s < SEQUENCES; s++) {
-    t->lengths[s] = s % LONGEST + 1;
-    for (uint32_t i = 0; i < t->lengths[s]; i++, n++) {
-      t->ids[n] = (int32_t)((random_float() + 1) / 2 * (float)(config->vocab - 1));
-      t->types[n] = 0;
-      t->positions[n] = (int32_t)(i + config->position_offset);
-    }
-  }
-  t->all = (alb_sequences){SEQUENCES, n, t->lengths, t->ids, t->types, t->positions};
-}
-
-typedef struct model {
-  alb_loaded loaded;
-  alb_tensors tensors;
-  alb_graph graph;
-} model;
-
-static void open_model(const char *name, const alb_pass_options *options, const char *passes, model *m) {
-  alb_diag diag = {0};
-  char path[64];
-  *m = (model){0};
-  (void)snprintf(path, sizeof path, "tests/e2e/models/%s", name);
-  assert_ok(&diag, alb_model_load(&diag, path, &m->loaded));
-  assert_ok(&diag, alb_loaded_clone(&diag, &m->loaded, &m->tensors));
-  assert_ok(&diag, alb_loaded_graph(&diag, &m->loaded, &m->tensors, &m->graph));
-  assert_ok(&diag, alb_passes_run(&diag, &m->graph, passes, options, NULL));
-}
-
-static void close_model(model *m) {
-  alb_graph_free(&m->graph);
-  alb_tensors_free(&m->tensors);
-  alb_model_unload(&m->loaded);
-}
-
 static double difference(const float *a, const float *b, size_t n) {
   double sum = 0, energy = 0;
   for (size_t i = 0; i < n; i++) {
@@ -153,10 +102,10 @@ static void check_run(const char *name, const char *passes) {
   alb_layer_view view;
   alb_layer_run r;
   alb_array hidden;
-  static texts t;
-  model m;
-  open_model(name, &options, passes, &m);
-  make_texts(&m.loaded.spec.config, &t);
+  static opened_texts t;
+  opened_model m;
+  opened_model_open(name, &options, passes, &m);
+  opened_texts_make(&m.loaded.spec.config, &state, &t);
   assert_ok(NULL, alb_layer_table_read(NULL, &m.graph, &arena, &table));
   alb_layer_view_open(&m.graph, &table, &view);
   assert_true(view.attention && view.ffn);
@@ -168,7 +117,7 @@ static void check_run(const char *name, const char *passes) {
   alb_array_free(&hidden);
   alb_layer_run_free(&r);
   alb_arena_free(&arena);
-  close_model(&m);
+  opened_model_close(&m);
 }
 
 #define ROLLED "dedup-blobs,roll-layers"
@@ -184,29 +133,29 @@ static void test_run(void **unused) {
 }
 
 /* Hidden states of a fold; NULL texts: not adjusted to them. The caller frees them. */
-static alb_array fold(const char *name, alb_pass_options options, const alb_sequences *calib, const texts *t) {
+static alb_array fold(const char *name, alb_pass_options options, const alb_sequences *calib, const opened_texts *t) {
   alb_array hidden;
   alb_fold_report report = {0};
-  model m;
+  opened_model m;
   options.align = alb_fold_align;
   options.refit = calib ? alb_fold_refit : NULL;
   options.refit_context = (void *)(uintptr_t)calib;
   options.report = &report;
-  open_model(name, &options, ROLLED ",fold-layers", &m);
+  opened_model_open(name, &options, ROLLED ",fold-layers", &m);
   assert_int_equal(report.refitted, calib != NULL && report.lossy);
   assert_ok(NULL, alb_interpret_encoder(NULL, &m.graph, &t->all, NULL, &hidden));
   alb_vec_free(&report.changes);
-  close_model(&m);
+  opened_model_close(&m);
   return hidden;
 }
 
 static void check_fold(const char *name, alb_pass_options options) {
-  static texts t;
-  model source;
+  static opened_texts t;
+  opened_model source;
   alb_array right;
   const alb_pass_options none = {0};
-  open_model(name, &none, ROLLED, &source);
-  make_texts(&source.loaded.spec.config, &t);
+  opened_model_open(name, &none, ROLLED, &source);
+  opened_texts_make(&source.loaded.spec.config, &state, &t);
   assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
   alb_array plain = fold(name, options, NULL, &t), fitted = fold(name, options, &t.all, &t);
   alb_parallel_limit(1);
@@ -220,7 +169,7 @@ static void check_fold(const char *name, alb_pass_options options) {
   alb_array_free(&plain);
   alb_array_free(&fitted);
   alb_array_free(&again);
-  close_model(&source);
+  opened_model_close(&source);
 }
 
 static void test_folds_come_nearer(void **unused) {
@@ -236,23 +185,23 @@ static void test_folds_come_nearer(void **unused) {
 /* With norms shared there is nothing left but the base and unshared matrices: still one set. */
 static void test_shared_norms(void **unused) {
   (void)unused;
-  static texts t;
+  static opened_texts t;
   alb_arena arena = {0};
   alb_layer_table table;
   alb_pass_options options = {.mode = ALB_SHARE_ALL, .share_norms = true};
-  model m;
+  opened_model m;
   const alb_pass_options none = {0};
-  open_model("bert-gelu", &none, ROLLED, &m);
-  make_texts(&m.loaded.spec.config, &t);
-  close_model(&m);
+  opened_model_open("bert-gelu", &none, ROLLED, &m);
+  opened_texts_make(&m.loaded.spec.config, &state, &t);
+  opened_model_close(&m);
   options.align = alb_fold_align;
   options.refit = alb_fold_refit;
   options.refit_context = &t.all;
-  open_model("bert-gelu", &options, ROLLED ",fold-layers", &m);
+  opened_model_open("bert-gelu", &options, ROLLED ",fold-layers", &m);
   assert_ok(NULL, alb_layer_table_read(NULL, &m.graph, &arena, &table));
   assert_int_equal(alb_layer_table_sets(&table), 1);
   alb_arena_free(&arena);
-  close_model(&m);
+  opened_model_close(&m);
 }
 
 int main(void) {
