@@ -99,6 +99,10 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
   alb_json_open(json, '{');
   alb_json_key(json, "steps");
   alb_json_int(json, (int64_t)s->step);
+  alb_json_key(json, "tokens");
+  alb_json_int(json, (int64_t)s->tokens);
+  alb_json_key(json, "seconds");
+  alb_json_double(json, s->seconds, 6);
   alb_json_key(json, "resumed");
   alb_json_bool(json, report->resumed);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

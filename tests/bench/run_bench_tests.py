@@ -21,6 +21,7 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
+import bench_heal  # noqa: E402
 import bench_peers  # noqa: E402
 import peer_engines  # noqa: E402
 import peer_inputs  # noqa: E402
@@ -170,6 +171,51 @@ class Merging(unittest.TestCase):
 
     def test_cosine(self):
         self.assertAlmostEqual(bench_peers.cosine([3.0, 4.0], [4.0, 3.0]), 24 / 25)
+
+
+class Heal(unittest.TestCase):
+    def refused(self, *args):
+        out = io.StringIO()
+        with contextlib.redirect_stderr(out), self.assertRaises(SystemExit) as exit_:
+            bench_heal.parse([str(a) for a in args])
+        self.assertEqual(exit_.exception.code, 2)
+        return out.getvalue()
+
+    def test_refused(self):
+        self.assertIn("not bert-base", self.refused(BUILD, "no-such-folder"))
+        self.assertIn("no albert-convert there", self.refused(HERE, "bert-base"))
+        self.assertIn("1 to 49", self.refused(BUILD, "bert-base", "--steps", 50))
+        self.assertIn("start at 1", self.refused(BUILD, "bert-base", "--rounds", 0))
+        self.assertIn("no such file", self.refused(BUILD, "bert-base", "--text", "no-such-file"))
+
+    def test_command_names_no_folders(self):
+        args = bench_heal.parse([str(BUILD), str(TINY), "--text", __file__, "--python", "/somewhere"])
+        args.model_name = "tiny"
+        self.assertEqual(bench_heal.shown_command(args), "bench/bench_heal.py BUILD_DIR tiny --share all --threads 1 2 --steps 20 "
+                                                         "--rounds 3 --seed 1 --text run_bench_tests.py")
+
+    def test_table(self):
+        ours = [{"tokens": 100, "seconds": s, "loss_before": 2.0, "loss_after": 1.0} for s in (1.0, 2.0, 0.5)]
+        torch = [{"tokens": 100, "seconds": s, "padded": 150, "loss_before": 2.0, "loss_after": 1.25} for s in (2.0, 2.0, 2.0)]
+        row = {"model": "m", "texts": "t.txt", "share": "all", "threads": 2, "albert": bench_heal.summary(ours),
+               "torch": bench_heal.summary(torch)}
+        cells = [c.strip() for c in bench_heal.table({"rows": [row]}).splitlines()[2].split("|")[1:-1]]
+        self.assertEqual(cells, ["m", "t.txt", "all", "2", "100", "50", "2.00 (1.00 to 4.00)", "50 %", "2.0000 to 1.0000",
+                                 "2.0000 to 1.2500"])
+
+    def test_our_side(self):
+        """Steps, tokens and seconds of a real training."""
+        with tempfile.TemporaryDirectory() as folder:
+            work = pathlib.Path(folder)
+            model, texts = ROOT / "tests" / "e2e" / "models" / "bert-relu", work / "t.txt"
+            texts.write_text("".join(line + "\n" for line in (model / "vocab.txt").read_text().splitlines()[:40]))
+            args = bench_heal.parse([str(BUILD), str(model), "--steps", "3", "--text", str(texts)])
+            fold = bench_heal.make_fold(args, model, work)
+            self.assertTrue((fold / "model.safetensors").exists())
+            facts = bench_heal.Albert(args, model, bench_heal.make_texts(args, work), work, 1).train()
+        self.assertEqual(facts["steps"], 3)
+        self.assertGreater(facts["tokens"], 3)
+        self.assertGreater(facts["seconds"], 0)
 
 
 class OurEngine(unittest.TestCase):
