@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tune/blas.h"
+#include "tune/panels.h"
 #include "tune/rows.h"
 
 enum { BACK_HIDDEN = 5 };
@@ -56,66 +56,19 @@ static void multiply_back(const way *w, size_t rows, size_t columns, alb_role we
                           const float *x, const float *dout, bool more, float *dx) {
   const size_t tokens = w->run->tokens;
   float *dbias = gradient(w, bias, layer);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)columns, (int)tokens, 1.0f, dout, (int)rows, x,
-              (int)columns, 1.0f, gradient(w, weight, layer), (int)columns);
+  alb_grids_multiply((alb_grid){dout, 1, rows}, (alb_grid){x, columns, 1}, rows, tokens, columns, true, w->run->scratch,
+                     gradient(w, weight, layer), columns);
   for (size_t t = 0; dbias && t < tokens; t++) add(dbias, dout + t * rows, rows);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)tokens, (int)columns, (int)rows, 1.0f, dout, (int)rows,
-              alb_tune_value(w->encoder, weight, layer), (int)columns, more ? 1.0f : 0.0f, dx, (int)columns);
-}
-
-/* One row in place: d is the gradient by the norm's output, then by its input x. */
-static void norm_row_back(const float *x, size_t n, const float *gamma, float eps, float *dgamma, float *dbeta,
-                          float *d) {
-  double mean = 0, square = 0, sum = 0, along = 0;
-  for (size_t i = 0; i < n; i++) mean += (double)x[i];
-  mean /= (double)n;
-  for (size_t i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean);
-  const double scale = 1.0 / sqrt(square / (double)n + (double)eps);
-  for (size_t i = 0; i < n; i++) {
-    const double unit = ((double)x[i] - mean) * scale, by_unit = (double)(d[i] * gamma[i]);
-    sum += by_unit;
-    along += by_unit * unit;
-    dgamma[i] += (float)((double)d[i] * unit);
-    dbeta[i] += d[i];
-  }
-  for (size_t i = 0; i < n; i++) {
-    const double unit = ((double)x[i] - mean) * scale;
-    d[i] = (float)(scale * ((double)(d[i] * gamma[i]) - (sum + unit * along) / (double)n));
-  }
+  alb_panels_multiply((alb_grid){dout, rows, 1}, tokens, rows,
+                      w->encoder->panels + alb_tune_array_of(w->encoder, weight, layer)->backward, columns, more,
+                      w->run->scratch, dx, columns);
 }
 
 static void norm_back(const way *w, alb_role gamma, alb_role beta, uint32_t layer, const float *x, size_t n, float *d) {
+  const alb_fast *fast = alb_fast_best();
   for (size_t t = 0; t < w->run->tokens; t++)
-    norm_row_back(x + t * n, n, alb_tune_value(w->encoder, gamma, layer), w->encoder->config.layer_norm_eps,
-                  gradient(w, gamma, layer), gradient(w, beta, layer), d + t * n);
-}
-
-/* The slope of an activation at x. */
-static double slope(alb_activation activation, double x) {
-  const double cubic = 0.044715, root = 0.79788456080286535588; /* sqrt(2 / pi) */
-  const double y = alb_activation_value(activation, x);
-  switch (activation) {
-    case ALB_ACT_GELU:
-      return 0.5 * (1.0 + erf(x * 0.70710678118654752440)) + x * 0.5 * root * exp(-0.5 * x * x);
-    case ALB_ACT_GELU_TANH: {
-      const double t = tanh(root * (x + cubic * x * x * x));
-      return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * root * (1.0 + 3.0 * cubic * x * x);
-    }
-    case ALB_ACT_RELU:
-      return x > 0 ? 1.0 : 0.0;
-    case ALB_ACT_SILU: {
-      const double s = 1.0 / (1.0 + exp(-x));
-      return s + y * (1.0 - s);
-    }
-    case ALB_ACT_TANH:
-      return 1.0 - y * y;
-    case ALB_ACT_SIGMOID:
-      return y * (1.0 - y);
-    case ALB_ACT_NONE:
-    case ALB_ACT_COUNT:
-      break;
-  }
-  return 1.0;
+    fast->norm_back(x + t * n, n, alb_tune_value(w->encoder, gamma, layer), w->encoder->config.layer_norm_eps,
+                    gradient(w, gamma, layer), gradient(w, beta, layer), d + t * n);
 }
 
 /* dx: by the layer's output, then by attention_norm. */
@@ -125,34 +78,24 @@ static void ffn_back(const way *w, uint32_t l) {
   alb_tune_back *back = w->back;
   norm_back(w, ALB_ROLE_FFN_GAMMA, ALB_ROLE_FFN_BETA, l, layer->ffn_sum, hidden, back->dx);
   multiply_back(w, hidden, inner, ALB_ROLE_DOWN_W, ALB_ROLE_DOWN_B, l, layer->active, back->dx, false, back->dup);
-  for (size_t i = 0; i < w->run->tokens * inner; i++)
-    back->dup[i] *= (float)slope(w->encoder->config.activation, (double)layer->up[i]);
+  alb_fast_best()->activate_back(w->encoder->config.activation, layer->up, w->run->tokens * inner, back->dup);
   multiply_back(w, inner, hidden, ALB_ROLE_UP_W, ALB_ROLE_UP_B, l, layer->attention_norm, back->dup, true, back->dx);
 }
 
-/* d: by probabilities p of one row, then by its scores. */
-static void softmax_row_back(const float *p, size_t n, float *d) {
-  double along = 0;
-  for (size_t i = 0; i < n; i++) along += (double)p[i] * (double)d[i];
-  for (size_t i = 0; i < n; i++) d[i] = p[i] * (d[i] - (float)along);
-}
-
 /* One head of one text, whose first number in rows of hidden width is `at`; back->dy is by context. */
-static void attend_head_back(const way *w, const alb_tune_layer *layer, size_t at, size_t n, size_t width) {
-  const int rows = (int)n, columns = (int)width, lead = (int)w->encoder->config.hidden;
-  const float scale = 1.0f / sqrtf((float)width);
-  float *p = w->run->scores, *ds = w->back->dscores;
-  const float *dcontext = w->back->dy + at;
-  alb_head_probabilities(n, width, w->encoder->config.hidden, layer->q + at, layer->k + at, p);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns, rows, 1.0f, p, rows, dcontext, lead, 0.0f,
-              w->back->dv + at, lead);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, 1.0f, dcontext, lead, layer->v + at, lead,
-              0.0f, ds, rows);
-  for (size_t t = 0; t < n; t++) softmax_row_back(p + t * n, n, ds + t * n);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, scale, ds, rows, layer->k + at, lead,
-              0.0f, w->back->dq + at, lead);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns, rows, scale, ds, rows, layer->q + at, lead, 0.0f,
-              w->back->dk + at, lead);
+static void attend_head_back(const way *w, const alb_tune_layer *layer, size_t at, const alb_head_shape *head) {
+  const alb_fast *fast = alb_fast_best();
+  const size_t n = head->n, width = head->width, stride = head->stride;
+  float *p = w->run->scores, *ds = w->back->dscores, *scratch = w->run->scratch;
+  const alb_grid dcontext = {w->back->dy + at, stride, 1}, v_turned = {layer->v + at, 1, stride};
+  alb_head_probabilities(head, layer->q + at, layer->k + at, scratch, p);
+  alb_grids_multiply((alb_grid){p, 1, n}, dcontext, n, n, width, false, scratch, w->back->dv + at, stride);
+  alb_grids_multiply(dcontext, v_turned, n, width, n, false, scratch, ds, n);
+  for (size_t t = 0; t < n; t++) fast->softmax_back(p + t * n, n, 1.0f / sqrtf((float)width), ds + t * n);
+  alb_grids_multiply((alb_grid){ds, n, 1}, (alb_grid){layer->k + at, stride, 1}, n, n, width, false, scratch,
+                     w->back->dq + at, stride);
+  alb_grids_multiply((alb_grid){ds, 1, n}, (alb_grid){layer->q + at, stride, 1}, n, n, width, false, scratch,
+                     w->back->dk + at, stride);
 }
 
 static void attend_back(const way *w, const alb_tune_layer *layer) {
@@ -160,8 +103,8 @@ static void attend_back(const way *w, const alb_tune_layer *layer) {
   const size_t width = config->hidden / config->heads;
   size_t start = 0;
   for (size_t s = 0; s < w->batch->sequences; s++) {
-    for (uint32_t h = 0; h < config->heads; h++)
-      attend_head_back(w, layer, start * config->hidden + h * width, w->batch->lengths[s], width);
+    const alb_head_shape shape = {w->batch->lengths[s], width, config->hidden};
+    for (uint32_t h = 0; h < config->heads; h++) attend_head_back(w, layer, start * config->hidden + h * width, &shape);
     start += w->batch->lengths[s];
   }
 }

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
+#include "tune/panels.h"
+
 static bool of_encoder(alb_role role) {
   const alb_block block = alb_role_info(role)->block;
   return block == ALB_BLOCK_EMBEDDINGS || block == ALB_BLOCK_ATTENTION || block == ALB_BLOCK_FFN;
@@ -11,9 +14,14 @@ static bool of_encoder(alb_role role) {
 
 /* The tensor has the elements that its role asks for. */
 static alb_status check_shape(alb_diag *diag, const alb_model_spec *spec, alb_role role, const alb_tensor *tensor,
-                              uint64_t *elements) {
-  uint64_t dims[2], found;
+                              uint64_t *elements, alb_tune_array *array) {
+  uint64_t dims[2] = {0}, found;
   const size_t rank = alb_role_shape(&spec->config, role, dims);
+  *array = (alb_tune_array){.blob = tensor->blob};
+  if (alb_role_info(role)->part == ALB_PART_MATRIX) {
+    array->rows = dims[0];
+    array->columns = dims[1];
+  }
   ALB_TRY(alb_shape_elements(diag, rank, dims, elements));
   ALB_TRY(alb_shape_elements(diag, tensor->rank, tensor->dims, &found));
   if (*elements == found) return ALB_OK;
@@ -27,16 +35,21 @@ static alb_status add_role(alb_diag *diag, const alb_model_spec *spec, alb_tune_
   *array = ALB_NO_ARRAY;
   if (tensor == ALB_NO_TENSOR) return ALB_OK;
   const alb_tensor *found = &spec->tensors->tensors.items[tensor];
+  alb_tune_array made;
   uint64_t elements;
-  ALB_TRY(check_shape(diag, spec, role, found, &elements));
+  ALB_TRY(check_shape(diag, spec, role, found, &elements, &made));
   for (size_t i = 0; i < out->count; i++) {
     if (out->arrays[i].blob != found->blob) continue;
     *array = (uint32_t)i;
-    return ALB_OK;
+    if (out->arrays[i].rows == made.rows && out->arrays[i].columns == made.columns) return ALB_OK;
+    return alb_fail(diag, ALB_UNSUPPORTED, "%s has the numbers of a matrix of another shape",
+                    alb_role_info(role)->name);
   }
   if (elements > SIZE_MAX / sizeof(float) - out->total) return alb_fail_memory(diag, SIZE_MAX, "parameters");
   *array = (uint32_t)out->count;
-  out->arrays[out->count++] = (alb_tune_array){out->total, (size_t)elements, found->blob};
+  made.first = out->total;
+  made.elements = (size_t)elements;
+  out->arrays[out->count++] = made;
   out->total += (size_t)elements;
   return ALB_OK;
 }
@@ -61,8 +74,44 @@ static alb_status add_embeddings(alb_diag *diag, const alb_model_spec *spec, alb
   return ALB_OK;
 }
 
-alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out) {
-  *out = (alb_tune_encoder){.config = spec->config};
+/* ---- panels ---- */
+
+static alb_status make_panels(alb_diag *diag, alb_tune_encoder *out) {
+  size_t room = 0;
+  for (size_t i = 0; i < out->count; i++) {
+    alb_tune_array *array = &out->arrays[i];
+    const size_t rows = (size_t)array->rows, columns = (size_t)array->columns;
+    size_t both = 0;
+    if (!columns) continue;
+    array->forward = room;
+    array->backward = room + alb_panels_room(columns, rows);
+    both = alb_panels_room(columns, rows) + (out->backward ? alb_panels_room(rows, columns) : 0);
+    if (__builtin_add_overflow(room, both, &room) || room > SIZE_MAX / sizeof(float))
+      return alb_fail_memory(diag, SIZE_MAX, "parameters");
+  }
+  out->panels = malloc((room + 1) * sizeof *out->panels);
+  return out->panels ? ALB_OK : alb_fail_memory(diag, room * sizeof *out->panels, "parameters");
+}
+
+static void pack_arrays(void *context, size_t index, size_t first, size_t last) {
+  const alb_tune_encoder *e = context;
+  (void)index;
+  for (size_t i = first; i < last; i++) {
+    const alb_tune_array *array = &e->arrays[i];
+    const size_t rows = (size_t)array->rows, columns = (size_t)array->columns;
+    const float *values = e->values + array->first;
+    if (!columns) continue;
+    alb_panels_pack((alb_grid){values, 1, columns}, columns, rows, e->panels + array->forward);
+    if (e->backward) alb_panels_pack((alb_grid){values, columns, 1}, rows, columns, e->panels + array->backward);
+  }
+}
+
+void alb_tune_encoder_changed(alb_tune_encoder *encoder) {
+  alb_parallel(encoder->count, 1, pack_arrays, encoder);
+}
+
+alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, bool backward, alb_tune_encoder *out) {
+  *out = (alb_tune_encoder){.config = spec->config, .backward = backward};
   const size_t most = ((size_t)spec->config.layers + 1) * ALB_ROLE_COUNT;
   out->arrays = ALB_NEW_ARRAY(&out->arena, alb_tune_array, most);
   out->layer = alb_arena_array(&out->arena, spec->config.layers, sizeof *out->layer);
@@ -73,13 +122,20 @@ alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, alb
   if (!out->values) return alb_fail_memory(diag, out->total * sizeof *out->values, "parameters");
   for (size_t i = 0; i < out->count; i++)
     ALB_TRY(alb_blob_f32(diag, spec->tensors, out->arrays[i].blob, out->values + out->arrays[i].first));
+  ALB_TRY(make_panels(diag, out));
+  alb_tune_encoder_changed(out);
   return ALB_OK;
 }
 
-float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer) {
+const alb_tune_array *alb_tune_array_of(const alb_tune_encoder *encoder, alb_role role, uint32_t layer) {
   const bool global = alb_role_info(role)->scope == ALB_SCOPE_GLOBAL;
   const uint32_t array = global ? encoder->global[role] : encoder->layer[layer][role];
-  return array == ALB_NO_ARRAY ? NULL : encoder->values + encoder->arrays[array].first;
+  return array == ALB_NO_ARRAY ? NULL : &encoder->arrays[array];
+}
+
+float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer) {
+  const alb_tune_array *array = alb_tune_array_of(encoder, role, layer);
+  return array ? encoder->values + array->first : NULL;
 }
 
 alb_status alb_tune_encoder_store(alb_diag *diag, alb_tune_encoder *encoder, uint32_t array, alb_tensors *tensors) {
@@ -103,6 +159,7 @@ alb_status alb_tune_encoder_store(alb_diag *diag, alb_tune_encoder *encoder, uin
 void alb_tune_encoder_free(alb_tune_encoder *encoder) {
   if (!encoder) return;
   free(encoder->values);
+  free(encoder->panels);
   alb_arena_free(&encoder->arena);
   *encoder = (alb_tune_encoder){0};
 }

@@ -8,8 +8,10 @@
 
 /* A parameter; layers that share it have the same one. */
 typedef struct alb_tune_array {
-  size_t first, elements; /* in values */
-  uint32_t blob;          /* that it came from, or that the last store made */
+  size_t first, elements;   /* in values */
+  uint32_t blob;            /* that it came from, or that the last store made */
+  uint64_t rows, columns;   /* of a matrix; others have no columns */
+  size_t forward, backward; /* where a matrix's panels are: of its transpose, and of itself */
 } alb_tune_array;
 
 /* All parameters lie back to back in `values`, so that one loop changes, counts or saves them all. Those of the layers
@@ -20,17 +22,24 @@ typedef struct alb_tune_encoder {
   alb_tune_array *arrays;
   size_t count, total, layer_values;
   float *values; /* [total] */
+  float *panels; /* what products are made with (tune/panels.h) */
+  bool backward; /* panels for the way back are there too */
   uint32_t global[ALB_ROLE_COUNT];
   uint32_t (*layer)[ALB_ROLE_COUNT]; /* [config.layers] */
 } alb_tune_encoder;
 
 /* Reads the encoder's parameters (f32, f16, bf16, recipes of those). Two roles over one blob have one array. The
- * configuration's words are borrowed. Errors: ALB_SHAPE, ALB_UNSUPPORTED for quantised weights, ALB_MEMORY;
- * alb_tune_encoder_free also after a failure. */
-alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, alb_tune_encoder *out);
+ * configuration's words are borrowed. backward: gradients will be asked for. Errors: ALB_SHAPE, ALB_UNSUPPORTED for
+ * quantised weights and for a blob that is matrices of two shapes, ALB_MEMORY; alb_tune_encoder_free also after a
+ * failure. */
+alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, bool backward, alb_tune_encoder *out);
+
+/* To be called after values were changed, before the next forward or backward. */
+void alb_tune_encoder_changed(alb_tune_encoder *encoder);
 
 /* A layer's or (layer ignored) the embeddings' parameter; NULL: there is none. */
 float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer);
+const alb_tune_array *alb_tune_array_of(const alb_tune_encoder *encoder, alb_role role, uint32_t layer);
 
 /* Writes an array back: its numbers become a new f32 blob of the table, which owns a copy, and every tensor that was
  * a view of the old blob is one of the new, whatever its role, so tied heads follow. Recipes over the old blob do not:

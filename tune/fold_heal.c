@@ -31,10 +31,10 @@ static alb_status make_spec(alb_diag *diag, alb_arena *arena, const alb_heal_job
 }
 
 static alb_status load(alb_diag *diag, alb_arena *arena, const alb_heal_job *heal, const alb_fold_job *job,
-                       const uint32_t *tensors, alb_tune_encoder *out) {
+                       const uint32_t *tensors, bool backward, alb_tune_encoder *out) {
   alb_model_spec spec;
   ALB_TRY(make_spec(diag, arena, heal, job, tensors, &spec));
-  return alb_tune_encoder_load(diag, &spec, out);
+  return alb_tune_encoder_load(diag, &spec, backward, out);
 }
 
 static alb_status store(alb_diag *diag, alb_tune_encoder *student, alb_tensors *tensors) {
@@ -47,8 +47,8 @@ alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job)
   const alb_heal_job *heal = context;
   alb_tune_encoder teacher = {0}, student = {0};
   alb_arena arena = {0};
-  alb_status status = load(diag, &arena, heal, job, job->source, &teacher);
-  if (status == ALB_OK) status = load(diag, &arena, heal, job, job->table->tensors, &student);
+  alb_status status = load(diag, &arena, heal, job, job->source, false, &teacher);
+  if (status == ALB_OK) status = load(diag, &arena, heal, job, job->table->tensors, true, &student);
   if (status == ALB_OK) status = alb_train(diag, &teacher, &student, heal->options, heal->report);
   if (status == ALB_OK) status = store(diag, &student, job->graph->tensors);
   alb_tune_encoder_free(&teacher);

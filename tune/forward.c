@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tune/blas.h"
+#include "tune/panels.h"
 #include "tune/rows.h"
 
 /* Arrays that a layer has besides its input, of either width. */
@@ -14,6 +14,15 @@ enum { HIDDEN_ARRAYS = 7, FFN_ARRAYS = 2 };
 /* Positions bound what a text may have, and so the scores of one head. */
 static size_t longest_text(const alb_tune_encoder *e, size_t tokens) {
   return tokens < e->config.max_positions ? tokens : e->config.max_positions;
+}
+
+/* Both sides of the largest product of either way; see alb_grids_room. */
+static uint64_t scratch_floats(const alb_tune_encoder *e, uint64_t tokens, uint64_t longest) {
+  const uint64_t hidden = e->config.hidden, inner = e->config.intermediate, embedding = e->config.embedding;
+  uint64_t wide = inner > hidden ? inner : hidden;
+  if (embedding > wide) wide = embedding;
+  if (longest > wide) wide = longest;
+  return tokens * (2 * wide + ALB_PANEL) + hidden * (longest + ALB_PANEL);
 }
 
 static bool count_floats(const alb_tune_encoder *e, size_t tokens, bool keep, size_t *floats) {
@@ -25,7 +34,9 @@ static bool count_floats(const alb_tune_encoder *e, size_t tokens, bool keep, si
   if (tokens > INT_MAX) return false;
   if (__builtin_mul_overflow(sets, layer, &row)) return false;
   if (__builtin_add_overflow(row, states + 2 * (uint64_t)e->config.embedding + longest, &row)) return false;
-  if (__builtin_mul_overflow(row, (uint64_t)tokens, &all) || all > SIZE_MAX / sizeof(float)) return false;
+  if (__builtin_mul_overflow(row, (uint64_t)tokens, &all)) return false;
+  if (__builtin_add_overflow(all, scratch_floats(e, tokens, longest), &all) || all > SIZE_MAX / sizeof(float))
+    return false;
   *floats = (size_t)all;
   return true;
 }
@@ -55,6 +66,7 @@ static void place(const alb_encoder_config *config, alb_tune_run *run) {
     run->layer[l].input = run->keep ? take(&next, run->most_tokens, config->hidden) : run->hidden;
     if (l == 0 || run->keep) place_layer(&next, run->most_tokens, config, &run->layer[l]);
   }
+  run->scratch = next;
 }
 
 alb_status alb_tune_run_new(alb_diag *diag, const alb_tune_encoder *encoder, size_t most_tokens, bool keep,
@@ -63,7 +75,6 @@ alb_status alb_tune_run_new(alb_diag *diag, const alb_tune_encoder *encoder, siz
   *out = (alb_tune_run){.most_tokens = most_tokens, .longest = longest_text(encoder, most_tokens), .keep = keep};
   if (!count_floats(encoder, most_tokens, keep, &floats))
     return alb_fail(diag, ALB_OVERFLOW, "a batch of %zu tokens is too large", most_tokens);
-  alb_blas_begin();
   out->layer = calloc(encoder->config.layers, sizeof *out->layer);
   out->block = malloc(floats * sizeof *out->block);
   if (!out->layer || !out->block) return alb_fail_memory(diag, floats * sizeof(float), "what layers compute");
@@ -79,8 +90,16 @@ void alb_tune_run_free(alb_tune_run *run) {
 }
 
 static void norm(const float *x, size_t rows, size_t n, const float *gamma, const float *beta, float eps, float *out) {
-  for (size_t r = 0; r < rows; r++) alb_row_normalize(x + r * n, n, eps, out + r * n);
-  alb_rows_scale(out, rows, n, gamma, beta, out);
+  const alb_fast *fast = alb_fast_best();
+  for (size_t r = 0; r < rows; r++) fast->norm(x + r * n, n, gamma, beta, eps, out + r * n);
+}
+
+/* One of the encoder's products. */
+static void multiply(const alb_tune_encoder *e, const alb_tune_run *run, alb_role weight, alb_role bias, uint32_t l,
+                     const float *x, float *out) {
+  const alb_tune_array *array = alb_tune_array_of(e, weight, l);
+  alb_rows_multiply(x, run->tokens, (size_t)array->columns, e->panels + array->forward, alb_tune_value(e, bias, l),
+                    (size_t)array->rows, run->scratch, out);
 }
 
 static void attend(const alb_encoder_config *config, const alb_sequences *batch, const alb_tune_run *run,
@@ -90,8 +109,9 @@ static void attend(const alb_encoder_config *config, const alb_sequences *batch,
   for (size_t s = 0; s < batch->sequences; s++) {
     for (uint32_t h = 0; h < config->heads; h++) {
       const size_t at = start * config->hidden + h * width;
-      alb_head_attend(batch->lengths[s], width, config->hidden, layer->q + at, layer->k + at, layer->v + at,
-                      run->scores, layer->context + at);
+      const alb_head_shape shape = {batch->lengths[s], width, config->hidden};
+      alb_head_attend(&shape, layer->q + at, layer->k + at, layer->v + at, run->scratch, run->scores,
+                      layer->context + at);
     }
     start += batch->lengths[s];
   }
@@ -101,27 +121,25 @@ static void attention_block(const alb_tune_encoder *e, uint32_t l, const alb_seq
                             const alb_tune_run *run) {
   const alb_tune_layer *layer = &run->layer[l];
   const size_t tokens = run->tokens, hidden = e->config.hidden;
-#define VALUE(role) alb_tune_value(e, ALB_ROLE_##role, l)
-  alb_rows_multiply(layer->input, tokens, hidden, VALUE(QUERY_W), VALUE(QUERY_B), hidden, layer->q);
-  alb_rows_multiply(layer->input, tokens, hidden, VALUE(KEY_W), VALUE(KEY_B), hidden, layer->k);
-  alb_rows_multiply(layer->input, tokens, hidden, VALUE(VALUE_W), VALUE(VALUE_B), hidden, layer->v);
+  multiply(e, run, ALB_ROLE_QUERY_W, ALB_ROLE_QUERY_B, l, layer->input, layer->q);
+  multiply(e, run, ALB_ROLE_KEY_W, ALB_ROLE_KEY_B, l, layer->input, layer->k);
+  multiply(e, run, ALB_ROLE_VALUE_W, ALB_ROLE_VALUE_B, l, layer->input, layer->v);
   attend(&e->config, batch, run, layer);
-  alb_rows_multiply(layer->context, tokens, hidden, VALUE(OUTPUT_W), VALUE(OUTPUT_B), hidden, layer->attention_sum);
+  multiply(e, run, ALB_ROLE_OUTPUT_W, ALB_ROLE_OUTPUT_B, l, layer->context, layer->attention_sum);
   alb_rows_add(layer->attention_sum, layer->input, tokens * hidden, layer->attention_sum);
-  norm(layer->attention_sum, tokens, hidden, VALUE(ATTENTION_GAMMA), VALUE(ATTENTION_BETA), e->config.layer_norm_eps,
-       layer->attention_norm);
+  norm(layer->attention_sum, tokens, hidden, alb_tune_value(e, ALB_ROLE_ATTENTION_GAMMA, l),
+       alb_tune_value(e, ALB_ROLE_ATTENTION_BETA, l), e->config.layer_norm_eps, layer->attention_norm);
 }
 
 static void ffn_block(const alb_tune_encoder *e, uint32_t l, const alb_tune_run *run, float *out) {
   const alb_tune_layer *layer = &run->layer[l];
   const size_t tokens = run->tokens, hidden = e->config.hidden, inner = e->config.intermediate;
-  alb_rows_multiply(layer->attention_norm, tokens, hidden, VALUE(UP_W), VALUE(UP_B), inner, layer->up);
-  for (size_t i = 0; i < tokens * inner; i++)
-    layer->active[i] = (float)alb_activation_value(e->config.activation, (double)layer->up[i]);
-  alb_rows_multiply(layer->active, tokens, inner, VALUE(DOWN_W), VALUE(DOWN_B), hidden, layer->ffn_sum);
+  multiply(e, run, ALB_ROLE_UP_W, ALB_ROLE_UP_B, l, layer->attention_norm, layer->up);
+  alb_fast_best()->activate(e->config.activation, layer->up, tokens * inner, layer->active);
+  multiply(e, run, ALB_ROLE_DOWN_W, ALB_ROLE_DOWN_B, l, layer->active, layer->ffn_sum);
   alb_rows_add(layer->ffn_sum, layer->attention_norm, tokens * hidden, layer->ffn_sum);
-  norm(layer->ffn_sum, tokens, hidden, VALUE(FFN_GAMMA), VALUE(FFN_BETA), e->config.layer_norm_eps, out);
-#undef VALUE
+  norm(layer->ffn_sum, tokens, hidden, alb_tune_value(e, ALB_ROLE_FFN_GAMMA, l),
+       alb_tune_value(e, ALB_ROLE_FFN_BETA, l), e->config.layer_norm_eps, out);
 }
 
 /* Adds rows of a table; ids outside of it are refused. */
@@ -138,7 +156,6 @@ static alb_status look_up(alb_diag *diag, const float *table, uint32_t rows, con
 static alb_status embed(alb_diag *diag, const alb_tune_encoder *e, const alb_sequences *batch, alb_tune_run *run) {
   const alb_encoder_config *config = &e->config;
   const size_t tokens = run->tokens, width = config->embedding;
-  const float *projection = alb_tune_value(e, ALB_ROLE_PROJECTION_W, 0);
   const float *types = alb_tune_value(e, ALB_ROLE_TYPE, 0);
   float *out = run->layer[0].input;
   memset(run->embed_sum, 0, tokens * width * sizeof(float));
@@ -148,9 +165,8 @@ static alb_status embed(alb_diag *diag, const alb_tune_encoder *e, const alb_seq
   if (types) ALB_TRY(look_up(diag, types, config->type_vocab, batch->type_ids, tokens, width, run->embed_sum));
   norm(run->embed_sum, tokens, width, alb_tune_value(e, ALB_ROLE_EMBED_GAMMA, 0),
        alb_tune_value(e, ALB_ROLE_EMBED_BETA, 0), config->layer_norm_eps, run->embed_norm);
-  if (projection)
-    alb_rows_multiply(run->embed_norm, tokens, width, projection, alb_tune_value(e, ALB_ROLE_PROJECTION_B, 0),
-                      config->hidden, out);
+  if (alb_tune_value(e, ALB_ROLE_PROJECTION_W, 0))
+    multiply(e, run, ALB_ROLE_PROJECTION_W, ALB_ROLE_PROJECTION_B, 0, run->embed_norm, out);
   else
     memcpy(out, run->embed_norm, tokens * width * sizeof(float));
   return ALB_OK;

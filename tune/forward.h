@@ -28,6 +28,7 @@ typedef struct alb_tune_run {
   float *hidden;         /* the output */
   float *block;          /* what all arrays lie in */
   float *scores;         /* [longest, longest] of one head */
+  float *scratch;        /* of one product, forward or backward */
 } alb_tune_run;
 
 /* Room for batches of at most most_tokens (>= 1). Errors: ALB_MEMORY, ALB_OVERFLOW; alb_tune_run_free also then. */

@@ -3,12 +3,13 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/parallel.h"
-#include "tune/blas.h"
+#include "tune/panels.h"
 
-/* PIECE rows or RUN elements for one call. */
-enum { PIECE = 128, RUN = 1 << 14 };
+/* PIECE rows or RUN elements for one call; DEPTH of a product's k at a time. */
+enum { PIECE = 128, RUN = 1 << 14, DEPTH = 64 };
 
 typedef struct job {
   const float *x, *y, *w, *bias;
@@ -26,34 +27,44 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-void alb_rows_multiply(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) {
-    for (size_t i = 0; i < n; i++) out[r * n + i] = bias ? bias[i] : 0;
+void alb_rows_multiply(const float *x, size_t rows, size_t k, const float *panels, const float *bias, size_t n,
+                       float *scratch, float *out) {
+  for (size_t r = 0; bias && r < rows; r++) memcpy(out + r * n, bias, n * sizeof *out);
+  alb_panels_multiply((alb_grid){x, k, 1}, rows, k, panels, n, bias != NULL, scratch, out, n);
+}
+
+/* A few rows by DEPTH of k and a panel of columns at a time, which are small enough for the stack. */
+static void linear_piece(const job *j, size_t row, size_t rows) {
+  float panel[DEPTH * ALB_PANEL], scratch[PIECE * DEPTH];
+  float *out = j->out + row * j->n;
+  for (size_t r = 0; j->bias && r < rows; r++) memcpy(out + r * j->n, j->bias, j->n * sizeof *out);
+  for (size_t at = 0; at < j->k; at += DEPTH) {
+    const size_t depth = least(DEPTH, j->k - at);
+    const alb_grid x = {j->x + row * j->k + at, j->k, 1};
+    for (size_t c = 0; c < j->n; c += ALB_PANEL) {
+      const size_t columns = least(ALB_PANEL, j->n - c);
+      alb_panels_pack((alb_grid){j->w + c * j->k + at, 1, j->k}, depth, columns, panel);
+      alb_panels_multiply(x, rows, depth, panel, columns, j->bias || at, scratch, out + c, j->n);
+    }
   }
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)n, (int)k, 1, x, (int)k, w, (int)k, 1, out,
-              (int)n);
 }
 
 static void linear_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  for (size_t p = first; p < last; p++) {
-    const size_t row = p * PIECE, rows = least(PIECE, j->rows - row);
-    alb_rows_multiply(j->x + row * j->k, rows, j->k, j->w, j->bias, j->n, j->out + row * j->n);
-  }
+  for (size_t p = first; p < last; p++) linear_piece(j, p * PIECE, least(PIECE, j->rows - p * PIECE));
 }
 
 void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
   job j = {.x = x, .w = w, .bias = bias, .rows = rows, .k = k, .n = n, .out = out};
-  alb_blas_parallel(piece_count(rows, PIECE), 1, linear_pieces, &j);
+  alb_parallel(piece_count(rows, PIECE), 1, linear_pieces, &j);
 }
 
 static void activate_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  for (size_t i = first * RUN; i < least(last * RUN, j->n); i++) {
-    j->out[i] = (float)alb_activation_value(j->activation, (double)j->x[i]);
-  }
+  const size_t from = first * RUN, to = least(last * RUN, j->n);
+  alb_fast_best()->activate(j->activation, j->x + from, to - from, j->out + from);
 }
 
 void alb_rows_activate(const float *x, size_t n, alb_activation activation, float *out) {
@@ -65,19 +76,11 @@ void alb_rows_add(const float *a, const float *b, size_t n, float *out) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-void alb_row_normalize(const float *x, size_t n, float eps, float *out) {
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < n; i++) sum += (double)x[i];
-  const double mean = sum / (double)n;
-  for (size_t i = 0; i < n; i++) squares += ((double)x[i] - mean) * ((double)x[i] - mean);
-  const double scale = 1 / sqrt(squares / (double)n + (double)eps);
-  for (size_t i = 0; i < n; i++) out[i] = (float)(((double)x[i] - mean) * scale);
-}
-
 static void normalize_rows(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  for (size_t r = first; r < last; r++) alb_row_normalize(j->x + r * j->n, j->n, j->eps, j->out + r * j->n);
+  const alb_fast *fast = alb_fast_best();
+  for (size_t r = first; r < last; r++) fast->norm(j->x + r * j->n, j->n, NULL, NULL, j->eps, j->out + r * j->n);
 }
 
 void alb_rows_normalize(const float *x, size_t rows, size_t n, float eps, float *out) {
@@ -98,33 +101,30 @@ typedef struct attention {
   size_t hidden, heads, longest;
   const float *q, *k, *v;
   const size_t *start; /* [sequences]: first token */
-  float *scores;       /* [ALB_PARALLEL_MAX, longest, longest] */
+  size_t room;         /* of a thread: scores of the longest, and scratch */
+  float *scores;       /* [ALB_PARALLEL_MAX, room] */
   float *out;
 } attention;
 
-static void softmax(float *row, size_t n) {
-  float highest = row[0];
-  double sum = 0;
-  for (size_t i = 1; i < n; i++) highest = fmaxf(highest, row[i]);
-  for (size_t i = 0; i < n; i++) {
-    row[i] = expf(row[i] - highest);
-    sum += (double)row[i];
-  }
-  for (size_t i = 0; i < n; i++) row[i] = (float)((double)row[i] / sum);
+size_t alb_head_room(size_t n, size_t width) {
+  const size_t scores = alb_grids_room(n, width, n), context = alb_grids_room(n, n, width);
+  return scores > context ? scores : context;
 }
 
-void alb_head_probabilities(size_t n, size_t width, size_t stride, const float *q, const float *k, float *p) {
-  const int count = (int)n, lead = (int)stride;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, count, (int)width, 1 / sqrtf((float)width), q, lead, k,
-              lead, 0, p, count);
-  for (size_t i = 0; i < n; i++) softmax(p + i * n, n);
+void alb_head_probabilities(const alb_head_shape *head, const float *q, const float *k, float *scratch, float *p) {
+  const alb_fast *fast = alb_fast_best();
+  const size_t n = head->n;
+  alb_grids_multiply((alb_grid){q, head->stride, 1}, (alb_grid){k, 1, head->stride}, n, head->width, n, false, scratch,
+                     p, n);
+  for (size_t i = 0; i < n; i++) fast->softmax(p + i * n, n, 1 / sqrtf((float)head->width));
 }
 
-void alb_head_attend(size_t n, size_t width, size_t stride, const float *q, const float *k, const float *v, float *p,
-                     float *out) {
-  const int count = (int)n, lead = (int)stride;
-  alb_head_probabilities(n, width, stride, q, k, p);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, (int)width, count, 1, p, count, v, lead, 0, out, lead);
+void alb_head_attend(const alb_head_shape *head, const float *q, const float *k, const float *v, float *scratch,
+                     float *p, float *out) {
+  const size_t n = head->n;
+  alb_head_probabilities(head, q, k, scratch, p);
+  alb_grids_multiply((alb_grid){p, n, 1}, (alb_grid){v, head->stride, 1}, n, n, head->width, false, scratch, out,
+                     head->stride);
 }
 
 static void attend_sequences(void *context, size_t index, size_t first, size_t last) {
@@ -132,8 +132,9 @@ static void attend_sequences(void *context, size_t index, size_t first, size_t l
   for (size_t s = first; s < last; s++) {
     for (size_t head = 0; head < a->heads; head++) {
       const size_t width = a->hidden / a->heads, at = a->start[s] * a->hidden + head * width;
-      alb_head_attend(a->batch->lengths[s], width, a->hidden, a->q + at, a->k + at, a->v + at,
-                      a->scores + index * a->longest * a->longest, a->out + at);
+      const alb_head_shape shape = {a->batch->lengths[s], width, a->hidden};
+      float *scores = a->scores + index * a->room;
+      alb_head_attend(&shape, a->q + at, a->k + at, a->v + at, scores + a->longest * a->longest, scores, a->out + at);
     }
   }
 }
@@ -142,15 +143,15 @@ alb_status alb_rows_attention(alb_diag *diag, const alb_sequences *batch, size_t
                               const float *k, const float *v, float *out) {
   attention a = {.batch = batch, .hidden = hidden, .heads = heads, .q = q, .k = k, .v = v, .out = out};
   size_t *start = calloc(batch->sequences + 1, sizeof *start);
-  alb_blas_begin();
   for (size_t s = 0; start && s < batch->sequences; s++) {
     start[s + 1] = start[s] + batch->lengths[s];
     a.longest = batch->lengths[s] > a.longest ? batch->lengths[s] : a.longest;
   }
   a.start = start;
-  const size_t room = ALB_PARALLEL_MAX * a.longest * a.longest;
+  a.room = a.longest * a.longest + alb_head_room(a.longest, hidden / heads);
+  const size_t room = ALB_PARALLEL_MAX * a.room;
   a.scores = calloc(room + 1, sizeof *a.scores);
-  if (start && a.scores) alb_blas_parallel(batch->sequences, 1, attend_sequences, &a);
+  if (start && a.scores) alb_parallel(batch->sequences, 1, attend_sequences, &a);
   const alb_status status =
       start && a.scores ? ALB_OK : alb_fail_memory(diag, room * sizeof *a.scores, "attention scores");
   free(start);

@@ -1,6 +1,5 @@
 /* The training loop. A batch is cut into shards, whose gradients are summed in their order, whoever computed them. */
 #include "tune/train.h"
-#include "tune/blas.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -135,7 +134,7 @@ static void run_shards(void *context, size_t index, size_t first, size_t last) {
 /* Runs the shards; *loss gets their sums. */
 static alb_status run_batch(trainer *t, bool measuring, alb_tune_loss *loss) {
   t->measuring = measuring;
-  alb_blas_parallel(ALB_TUNE_SHARDS, 1, run_shards, t);
+  alb_parallel(ALB_TUNE_SHARDS, 1, run_shards, t);
   for (int i = 0; i < ALB_PARALLEL_MAX; i++)
     if (t->status[i] != ALB_OK) return alb_fail(t->diag, t->status[i], "%s", alb_diag_text(&t->diags[i], t->status[i]));
   for (int s = 0; s < ALB_TUNE_SHARDS; s++) {
@@ -234,6 +233,7 @@ static alb_status step(trainer *t, double *loss) {
   t->rate = alb_rate_at(t->options->rate, part_done(t));
   t->adam.step = ++t->state->step;
   alb_parallel(t->adam.n, RUN_VALUES, apply_some, t);
+  alb_tune_encoder_changed(t->student);
   t->state->tokens += t->goal.tokens;
   t->state->epoch = t->batches.epoch;
   t->state->next = t->batches.next;
@@ -267,6 +267,7 @@ static alb_status resume(trainer *t) {
   t->report->resumed = true;
   t->held_loss = t->state->best_loss;
   t->held_cosine = t->state->best_cosine;
+  alb_tune_encoder_changed(t->student);
   if (alb_tune_batches_seek(&t->batches, t->state->epoch, t->state->next)) return ALB_OK;
   return alb_fail(t->diag, ALB_MALFORMED, "%s: there is no such text", t->options->checkpoint);
 }
@@ -305,6 +306,7 @@ static alb_status begin(trainer *t) {
       if (t->student->layer[l][r] != ALB_NO_ARRAY && alb_role_info((alb_role)r)->part == ALB_PART_MATRIX)
         t->rates[t->student->layer[l][r]] = (float)decay;
   make_key(t);
+  alb_tune_encoder_changed(t->student);
   if (t->options->resume && t->options->checkpoint && alb_path_exists(t->options->checkpoint)) return resume(t);
   ALB_TRY(measure_and_keep(t));
   t->state->first_loss = t->held_loss;

@@ -36,7 +36,7 @@ static void make_texts(fixture *f) {
 static void load(random_spec *model, uint32_t seed, bool shared, alb_tune_encoder *out) {
   model->seed = seed;
   random_spec_make(model, SPEC_HIDDEN, shared, ALB_ACT_GELU);
-  assert_ok(&model->diag, alb_tune_encoder_load(&model->diag, &model->spec, out));
+  assert_ok(&model->diag, alb_tune_encoder_load(&model->diag, &model->spec, true, out));
 }
 
 static int setup(void **state) {

@@ -29,7 +29,7 @@ static void make(fixture *f, uint32_t embedding, bool shared, alb_activation act
   alb_diag *diag = &f->model.diag;
   random_spec_make(&f->model, embedding, shared, activation);
   f->batch = random_spec_batch(&f->model, 4);
-  assert_ok(diag, alb_tune_encoder_load(diag, &f->model.spec, &f->encoder));
+  assert_ok(diag, alb_tune_encoder_load(diag, &f->model.spec, true, &f->encoder));
   assert_ok(diag, alb_tune_run_new(diag, &f->encoder, SPEC_TOKENS, true, &f->run));
   assert_ok(diag, alb_tune_back_new(diag, &f->encoder, &f->run, &f->back));
   for (int l = 0; l < STATES; l++) f->weights[l] = random_floats(f, f->batch.tokens * SPEC_HIDDEN);
@@ -81,9 +81,11 @@ static double measured_slope(fixture *f, const alb_tune_array *array, const floa
   for (int s = 0; s < 4; s++) {
     for (size_t i = 0; i < array->elements; i++)
       values[i] = (float)((double)saved[i] + steps[s] * h * (double)direction[i]);
+    alb_tune_encoder_changed(&f->encoder);
     slope += factors[s] * loss(f) / 0.02;
   }
   memcpy(values, saved, array->elements * sizeof *saved);
+  alb_tune_encoder_changed(&f->encoder);
   free(saved);
   return slope;
 }

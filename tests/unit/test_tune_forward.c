@@ -15,7 +15,7 @@ typedef struct fixture {
 
 static void make(fixture *f, uint32_t embedding, bool shared) {
   random_spec_make(&f->model, embedding, shared, ALB_ACT_GELU);
-  assert_ok(&f->model.diag, alb_tune_encoder_load(&f->model.diag, &f->model.spec, &f->encoder));
+  assert_ok(&f->model.diag, alb_tune_encoder_load(&f->model.diag, &f->model.spec, true, &f->encoder));
 }
 
 static int setup(void **state) {
@@ -91,6 +91,7 @@ static void test_store(void **state) {
   for (int i = 0; i < SPEC_INNER * SPEC_HIDDEN; i++) weight[i] = -weight[i];
   for (int again = 0; again < 2; again++) {
     weight[again] += 1.0f;
+    alb_tune_encoder_changed(&f->encoder);
     assert_ok(&f->model.diag, alb_tune_encoder_store(&f->model.diag, &f->encoder, f->encoder.layer[0][ALB_ROLE_DOWN_W],
                                                      &f->model.tensors));
     assert_as_interpreter(f, &batch);
@@ -117,7 +118,7 @@ static void test_refused(void **state) {
                  "17 tokens, at most 16");
   alb_tune_encoder other;
   f->model.spec.config.intermediate = 41;
-  assert_refused(&f->model.diag, alb_tune_encoder_load(&f->model.diag, &f->model.spec, &other), ALB_SHAPE,
+  assert_refused(&f->model.diag, alb_tune_encoder_load(&f->model.diag, &f->model.spec, true, &other), ALB_SHAPE,
                  "expected 984");
   alb_tune_encoder_free(&other);
 }
