@@ -28,6 +28,8 @@ void alb_file_release(alb_span part);
 
 bool alb_path_exists(const char *path);
 bool alb_path_is_dir(const char *path);
+/* Both are there and are one file or folder. */
+bool alb_path_same(const char *a, const char *b);
 /* What stands behind the last slash; part of the path. */
 const char *alb_path_name(const char *path);
 /* What stands before it, for the caller to free: "." for a bare name. NULL: out of memory. */

@@ -1,13 +1,13 @@
 /* albert-convert SOURCE -o OUTPUT: the options to a conversion, and its report. */
 #include <libgen.h>
-#include <math.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "cli/convert_dedup.h"
+#include "cli/convert_page.h"
 #include "cli/heal.h"
+#include "cli/inspect.h"
 #include "cli/json_out.h"
-#include "cli/measure.h"
 #include "cli/source_texts.h"
 #include "converter/writer.h"
 
@@ -64,15 +64,11 @@ static alb_status check_onnx_options(alb_diag *diag, const alb_convert_cli *cli,
   return alb_fail(diag, ALB_USAGE, "%s is for ONNX files (OUTPUT.onnx), not for a %s", given, form->what);
 }
 
-static bool same_file(const char *a, const char *b) {
-  struct stat x, y;
-  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* Whether the output is the source or the folder that the source's file lies in. */
 static bool is_source(const char *source, const char *output) {
   char *copy = strdup(source);
-  const bool same = same_file(source, output) || (copy && alb_path_is_dir(output) && same_file(dirname(copy), output));
+  const bool same =
+      alb_path_same(source, output) || (copy && alb_path_is_dir(output) && alb_path_same(dirname(copy), output));
   free(copy);
   return same;
 }
@@ -88,15 +84,6 @@ static alb_status check_output(alb_diag *diag, const char *source, const alb_con
 }
 
 /* ---- report ---- */
-
-static double total_moved(const alb_fold_report *fold) {
-  double moved = 0, energy = 0;
-  for (size_t i = 0; i < fold->changes.count; i++) {
-    moved += fold->changes.items[i].moved;
-    energy += fold->changes.items[i].energy;
-  }
-  return energy > 0 ? sqrt(moved / energy) : 0;
-}
 
 static void print_sharing(const alb_conversion *c) {
   fprintf(stderr, "  layers    %zu, --share %s: %zu set%s of attention matrices, %zu of FFN matrices", c->layers,
@@ -138,7 +125,7 @@ static void print_related(const alb_fold_report *fold) {
 static void print_warning(const alb_conversion *c, const alb_measured *measured, bool healed) {
   if (!c->fold.lossy) return;
   fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
-          100 * total_moved(&c->fold));
+          100 * alb_fold_moved(&c->fold));
   fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it.\n");
   if (measured->texts) {
     fprintf(stderr, "WARNING: Measured: mean cosine %.4f with the source's embeddings, on %zu texts.\n",
@@ -152,8 +139,7 @@ static void print_warning(const alb_conversion *c, const alb_measured *measured,
 static void print_changes(const alb_fold_report *fold) {
   for (size_t i = 0; i < fold->changes.count; i++) {
     const alb_fold_change *change = &fold->changes.items[i];
-    fprintf(stderr, "  folded    %-28s moved by %5.1f %%\n", change->parameter,
-            100 * sqrt(change->moved / (change->energy > 0 ? change->energy : 1)));
+    fprintf(stderr, "  folded    %-28s moved by %5.1f %%\n", change->parameter, 100 * alb_fold_change_moved(change));
   }
 }
 
@@ -170,11 +156,14 @@ static void print_notes(const alb_conversion *c) {
   for (size_t i = 0; i < c->notes.count; i++) fprintf(stderr, "  note      %s\n", c->notes.items[i]);
 }
 
-static void print_report(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
-                         const alb_conversion *c, const alb_measured *measured) {
+static void print_report(const alb_convert_report *report) {
+  const alb_convert_cli *cli = report->cli;
+  const alb_loaded *loaded = report->loaded;
+  const alb_conversion *c = report->conversion;
+  const alb_measured *measured = report->measured;
   char a[32], b[32], p[32];
-  fprintf(stderr, "%s: %s, %zu layers, hidden %u, %s\n", source, c->architecture, c->layers, loaded->spec.config.hidden,
-          c->task);
+  fprintf(stderr, "%s: %s, %zu layers, hidden %u, %s\n", report->source, c->architecture, c->layers,
+          loaded->spec.config.hidden, c->task);
   fprintf(stderr, "  source    %15s bytes in %zu tensors\n", alb_grouped(c->source_bytes, a), c->source_tensors);
   fprintf(stderr, "  %-9s %15s bytes (%.1f %%), %s numbers as %s in %zu blobs%s\n",
           cli->dry_run ? "would be" : "output", alb_grouped(c->size, b),
@@ -201,7 +190,7 @@ static void json_changes(alb_json *json, const alb_fold_report *fold) {
     alb_json_key(json, "parameter");
     alb_json_text(json, alb_str_of(change->parameter));
     alb_json_key(json, "moved");
-    alb_json_double(json, sqrt(change->moved / (change->energy > 0 ? change->energy : 1)), 6);
+    alb_json_double(json, alb_fold_change_moved(change), 6);
     alb_json_close(json, '}');
   }
   alb_json_close(json, ']');
@@ -247,21 +236,24 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
   }
 }
 
-static void print_json(const alb_convert_cli *cli, const char *source, const alb_loaded *loaded,
-                       const alb_conversion *c, const alb_measured *measured) {
-  alb_json json = {.file = stdout};
+static void print_json(FILE *out, void *context) {
+  const alb_convert_report *report = context;
+  const alb_loaded *loaded = report->loaded;
+  const alb_conversion *c = report->conversion;
+  alb_json json = {.file = out};
   alb_json_open(&json, '{');
-  json_texts(&json, cli, source, c);
+  json_texts(&json, report->cli, report->source, c);
   json_numbers(&json, c);
   alb_json_key(&json, "lossless");
   alb_json_bool(&json, c->fidelity == ALB_LOSSLESS);
   alb_json_key(&json, "moved");
-  alb_json_double(&json, total_moved(&c->fold), 6);
+  alb_json_double(&json, alb_fold_moved(&c->fold), 6);
   alb_json_key(&json, "max_delta");
   alb_json_double(&json, c->fold.max_delta, 9);
   json_changes(&json, &c->fold);
-  alb_measured_json(measured, &json);
-  if (cli->healing) alb_heal_json(&json, &c->heal);
+  alb_convert_chart_json(&json, report);
+  alb_measured_json(report->measured, &json);
+  if (report->cli->healing) alb_heal_json(&json, &c->heal);
   alb_json_key(&json, "notes");
   alb_json_open(&json, '[');
   if (loaded->note) alb_json_text(&json, alb_str_of(loaded->note));
@@ -301,7 +293,7 @@ static alb_status read_calib(alb_diag *diag, const alb_convert_cli *cli, const a
                              alb_source_texts *texts, alb_convert_options *options, const char **file) {
   const char *source = *file;
   if (!cli->calib) return ALB_OK;
-  texts->half = cli->text && same_file(cli->text, cli->calib) ? ALB_FIRST_HALF : ALB_WHOLE_TEXT;
+  texts->half = cli->text && alb_path_same(cli->text, cli->calib) ? ALB_FIRST_HALF : ALB_WHOLE_TEXT;
   if (loaded->vocab.tokenizer) *file = cli->calib;
   ALB_TRY(alb_source_texts_read(diag, loaded, cli->calib, CALIB_TOKENS, texts));
   options->calib = &texts->sequences;
@@ -316,24 +308,44 @@ static alb_status check_fidelity_options(alb_diag *diag, const alb_convert_cli *
   return alb_fail(diag, ALB_USAGE, "--min-fidelity needs texts to measure on: --text FILE");
 }
 
-static alb_status convert_loaded(alb_diag *diag, const alb_convert_cli *cli, const char *source,
-                                 const alb_convert_options *options, const alb_measured *measured, alb_loaded *loaded,
-                                 const char **file) {
+/* The report in all the forms that were asked for. */
+static alb_status tell(alb_diag *diag, const alb_convert_report *report, alb_page_place *place, const char **file) {
+  const alb_convert_cli *cli = report->cli;
+  if (cli->json) print_json(stdout, (void *)(uintptr_t)report);
+  if (!cli->json && !cli->quiet) print_report(report);
+  if (!cli->quiet) print_warning(report->conversion, report->measured, cli->healing);
+  if (!cli->report) return ALB_OK;
+  *file = cli->report;
+  return alb_convert_page(diag, report, print_json, place);
+}
+
+static alb_status convert_loaded(alb_diag *diag, const alb_convert_options *options, alb_loaded *loaded,
+                                 alb_convert_report *report, alb_page_place *place, const char **file) {
   alb_conversion conversion;
-  alb_status status = alb_convert(diag, loaded, cli->output, options, &conversion);
-  if (status == ALB_OK && cli->json) print_json(cli, source, loaded, &conversion, measured);
-  if (status == ALB_OK && !cli->json && !cli->quiet) print_report(cli, source, loaded, &conversion, measured);
-  if (status == ALB_OK && !cli->quiet) print_warning(&conversion, measured, cli->healing);
-  if (status == ALB_IO || status == ALB_EXISTS) *file = cli->output;
-  alb_conversion_free(&conversion);
+  alb_layer_signature layers;
+  alb_arena arena = {0};
+  alb_status status = ALB_OK;
+  if (report->cli->report) {
+    status = alb_inspect_layers(diag, loaded, &arena, &layers);
+    report->layers = &layers;
+  }
+  if (status == ALB_OK) {
+    status = alb_convert(diag, loaded, report->cli->output, options, &conversion);
+    report->conversion = &conversion;
+    if (status == ALB_IO || status == ALB_EXISTS) *file = report->cli->output;
+    if (status == ALB_OK) status = tell(diag, report, place, file);
+    alb_conversion_free(&conversion);
+  }
+  alb_arena_free(&arena);
   return status;
 }
 
 static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char *source, alb_convert_options *options,
-                          alb_loaded *loaded, const char **file) {
+                          alb_loaded *loaded, alb_page_place *place, const char **file) {
   alb_source_texts texts = {0};
   alb_measured measured = {0};
   alb_heal heal = {0};
+  alb_convert_report report = {.cli = cli, .source = source, .loaded = loaded, .measured = &measured};
   alb_status status = alb_model_load(diag, source, loaded);
   if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
     return write_unrecognised(diag, cli, source, loaded, file);
@@ -344,7 +356,7 @@ static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char
   }
   if (measured.texts) options->measured = measured.line;
   if (status == ALB_OK && cli->healing) status = alb_heal_begin(diag, cli, loaded, &heal, options, file);
-  if (status == ALB_OK) status = convert_loaded(diag, cli, source, options, &measured, loaded, file);
+  if (status == ALB_OK) status = convert_loaded(diag, options, loaded, &report, place, file);
   alb_heal_end(&heal, status == ALB_OK);
   alb_source_texts_free(&texts);
   return status;
@@ -354,6 +366,7 @@ alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb
   alb_convert_options options = {0};
   alb_pass_observer observer = {print_graph, (void *)(uintptr_t)cli->print_after};
   alb_loaded loaded = {0};
+  alb_page_place place = {0};
   if (args->operand_count != 1)
     return alb_fail(diag, ALB_USAGE, "expected one SOURCE, got %zu (see --help)", args->operand_count);
   if (!cli->output) return alb_fail(diag, ALB_USAGE, "no output was named: -o OUTPUT");
@@ -365,8 +378,11 @@ alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb
   if (cli->print_after) options.observer = &observer;
   *file = cli->output;
   ALB_TRY(check_output(diag, args->operands[0], cli, &options));
+  const char *const names[] = {args->operands[0], cli->output, cli->text, cli->calib};
+  ALB_TRY(alb_report_place(diag, cli, names, sizeof names / sizeof *names, &place, file));
   *file = args->operands[0];
-  const alb_status status = convert(diag, cli, args->operands[0], &options, &loaded, file);
+  const alb_status status = convert(diag, cli, args->operands[0], &options, &loaded, &place, file);
   alb_model_unload(&loaded);
+  alb_page_place_close(&place);
   return status;
 }

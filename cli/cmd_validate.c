@@ -63,7 +63,7 @@ static alb_status verdict(alb_diag *diag, const alb_report *report) {
 }
 
 static alb_status compare(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, const alb_subject *subject,
-                          alb_report *report, const char **file) {
+                          alb_report *report, alb_page_place *place, const char **file) {
   report->dtype = subject->info.dtype;
   report->share = subject->info.share;
   report->absolute = cli->atol >= 0;
@@ -72,28 +72,39 @@ static alb_status compare(alb_diag *diag, const alb_convert_cli *cli, const alb_
   ALB_TRY(args->operand_count == 2 ? alb_validate_source(diag, args->operands[0], subject, cli->text, report, file)
                                    : alb_validate_golden(diag, subject, report));
   if (cli->json) alb_report_json(report, stdout);
-  if (!cli->json && !cli->quiet) alb_report_print(report, stdout);
+  if (!cli->json && !cli->quiet) alb_report_print(report, alb_page_takes_stdout(place) ? stderr : stdout);
   if (cli->report) {
     *file = cli->report;
-    ALB_TRY(alb_report_html(diag, report, cli->report));
+    ALB_TRY(alb_report_page(diag, report, place));
   }
   *file = subject->path;
   return verdict(diag, report);
 }
 
-alb_status alb_cmd_validate(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, const char **file) {
+static alb_status validate(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, alb_report *report,
+                           alb_page_place *place, const char **file) {
   alb_subject subject = {0};
+  *file = report->model_path;
+  alb_status status = alb_subject_open(diag, report->model_path, cli->threads, &subject);
+  if (status == ALB_OK) status = compare(diag, cli, args, &subject, report, place, file);
+  alb_subject_close(&subject);
+  return status;
+}
+
+alb_status alb_cmd_validate(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, const char **file) {
   alb_report report = {.against = "golden outputs", .inputs = "golden inputs"};
+  alb_page_place place = {0};
   if (args->operand_count < 1 || args->operand_count > 2) {
     return alb_fail(diag, ALB_USAGE, "validate: expected SOURCE MODEL, or MODEL alone, got %zu names",
                     args->operand_count);
   }
   if (cli->text && args->operand_count == 1) return alb_fail(diag, ALB_USAGE, "validate: --text needs a SOURCE");
-  report.model_path = *file = args->operands[args->operand_count - 1];
+  report.model_path = args->operands[args->operand_count - 1];
   if (args->operand_count == 2) report.source_path = args->operands[0];
-  alb_status status = alb_subject_open(diag, report.model_path, cli->threads, &subject);
-  if (status == ALB_OK) status = compare(diag, cli, args, &subject, &report, file);
-  alb_subject_close(&subject);
+  const char *const inputs[] = {report.model_path, report.source_path, cli->text};
+  ALB_TRY(alb_report_place(diag, cli, inputs, sizeof inputs / sizeof *inputs, &place, file));
+  const alb_status status = validate(diag, cli, args, &report, &place, file);
+  alb_page_place_close(&place);
   alb_report_free(&report);
   return status;
 }

@@ -79,6 +79,10 @@ double alb_comparison_mean_cosine(const alb_comparison *c) {
   return c->cosines.count ? sum / (double)c->cosines.count : 1;
 }
 
+void alb_comparison_histogram(const alb_comparison *c, alb_histogram *out) {
+  for (size_t i = 0; i < c->cosines.count; i++) alb_histogram_add(out, c->cosines.items[i]);
+}
+
 void alb_comparison_free(alb_comparison *c) {
   alb_vec_free(&c->cosines);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/vec.h"
+#include "cli/histogram.h"
 
 typedef ALB_VEC(double) alb_doubles;
 
@@ -26,6 +27,8 @@ double alb_comparison_mean_cosine(const alb_comparison *c);
 double alb_comparison_min_cosine(alb_comparison *c);
 double alb_comparison_low_cosine(alb_comparison *c);
 double alb_comparison_median_cosine(alb_comparison *c);
+/* Counts the cosines of all rows. */
+void alb_comparison_histogram(const alb_comparison *c, alb_histogram *out);
 void alb_comparison_free(alb_comparison *c);
 
 #endif

@@ -8,7 +8,7 @@
 bool alb_dedup_applies(const alb_convert_cli *cli, const alb_loaded *loaded, const alb_form *form) {
   const bool changed = cli->share || cli->groups || cli->keep_first || cli->keep_last || cli->fold_method ||
                        cli->calib || cli->share_norms || cli->dtype || cli->embeddings || cli->task || cli->opset ||
-                       cli->onnx_functions || cli->onnx_int8 || cli->onnx_external || cli->text;
+                       cli->onnx_functions || cli->onnx_int8 || cli->onnx_external || cli->text || cli->report;
   return loaded->source.onnx && !changed && strcmp(form->name, "onnx") == 0;
 }
 

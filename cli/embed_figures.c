@@ -72,6 +72,8 @@ bool alb_embed_figures_of(const float *reference, const float *got, size_t rows,
     out->mean = alb_comparison_mean_cosine(&comparison);
     out->low = alb_comparison_low_cosine(&comparison);
     out->least = alb_comparison_min_cosine(&comparison);
+    out->histogram = (alb_histogram){0};
+    alb_comparison_histogram(&comparison, &out->histogram);
     normalise(reference, rows, width, a);
     normalise(got, rows, width, b);
     compare_pairs(a, b, rows, width, out);

@@ -86,6 +86,22 @@ void alb_heal_print(const alb_train_report *report) {
           report->held, s->first_loss, s->best_loss, s->first_cosine, s->best_cosine);
 }
 
+static void json_curve(alb_json *json, const alb_train_curve *curve) {
+  alb_json_key(json, "curve");
+  alb_json_open(json, '[');
+  for (size_t i = 0; i < curve->count; i++) {
+    alb_json_open(json, '{');
+    alb_json_key(json, "step");
+    alb_json_double(json, curve->points[i].step, 0);
+    alb_json_key(json, "loss");
+    alb_json_double(json, curve->points[i].loss, 6);
+    alb_json_key(json, "cosine");
+    alb_json_double(json, curve->points[i].cosine, 6);
+    alb_json_close(json, '}');
+  }
+  alb_json_close(json, ']');
+}
+
 void alb_heal_json(alb_json *json, const alb_train_report *report) {
   const alb_train_state *s = &report->state;
   const struct {
@@ -109,5 +125,6 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
     alb_json_key(json, numbers[i].key);
     alb_json_double(json, numbers[i].value, 6);
   }
+  json_curve(json, &s->curve);
   alb_json_close(json, '}');
 }

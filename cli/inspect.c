@@ -3,14 +3,14 @@
 
 const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8, ALB_I4};
 
-static alb_status find_layers(alb_diag *diag, alb_inspection *out) {
+alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out) {
   alb_tensors tensors = {0};
   alb_graph graph = {0};
   const alb_pass_options options = {0};
-  alb_status status = alb_loaded_clone(diag, &out->loaded, &tensors);
-  if (status == ALB_OK) status = alb_loaded_graph(diag, &out->loaded, &tensors, &graph);
+  alb_status status = alb_loaded_clone(diag, loaded, &tensors);
+  if (status == ALB_OK) status = alb_loaded_graph(diag, loaded, &tensors, &graph);
   if (status == ALB_OK) status = alb_passes_run(diag, &graph, "dedup-blobs,roll-layers", &options, NULL);
-  if (status == ALB_OK) status = alb_layer_signature_read(diag, &graph, &out->arena, &out->layers);
+  if (status == ALB_OK) status = alb_layer_signature_read(diag, &graph, arena, out);
   alb_graph_free(&graph);
   alb_tensors_free(&tensors);
   return status;
@@ -100,7 +100,7 @@ static void count(alb_inspection *out) {
 alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out) {
   out->path = path;
   ALB_TRY(alb_model_load(diag, path, &out->loaded));
-  ALB_TRY(find_layers(diag, out));
+  ALB_TRY(alb_inspect_layers(diag, &out->loaded, &out->arena, &out->layers));
   count(out);
   for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
     for (size_t column = 0; column < ALB_SIZE_DTYPES; column++) {

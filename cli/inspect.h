@@ -3,6 +3,7 @@
 #define ALB_CLI_INSPECT_H
 
 #include "cli/convert_cli.h"
+#include "cli/json_out.h"
 #include "converter/convert.h"
 #include "passes/layer_signature.h"
 
@@ -23,6 +24,9 @@ typedef struct alb_inspection {
 alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out);
 void alb_inspection_free(alb_inspection *inspection);
 
+/* How the layers of a model relate; arrays in the arena. */
+alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out);
+
 /* The first tensor of the table with the same bytes as tensor t: t itself when there is none. */
 uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
 
@@ -34,6 +38,8 @@ bool alb_block_is_equal(const alb_block_signature *block, size_t layers);
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode);
 
 void alb_inspection_print(const alb_inspection *inspection, FILE *out);
+/* An array of rows of an attention or FFN block's cosines. */
+void alb_inspect_cosines_json(alb_json *json, const alb_block_signature *block, size_t layers);
 void alb_inspection_json(const alb_inspection *inspection, FILE *out);
 
 #endif

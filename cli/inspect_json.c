@@ -86,6 +86,16 @@ static void json_relation(alb_json *json, const alb_layer_relation *relation) {
   alb_json_close(json, '}');
 }
 
+void alb_inspect_cosines_json(alb_json *json, const alb_block_signature *block, size_t layers) {
+  alb_json_open(json, '[');
+  for (size_t a = 0; a < layers; a++) {
+    alb_json_open(json, '[');
+    for (size_t b = 0; b < layers; b++) alb_json_double(json, block->cosine[a * layers + b], 6);
+    alb_json_close(json, ']');
+  }
+  alb_json_close(json, ']');
+}
+
 static void json_block(alb_json *json, const char *key, const alb_block_signature *s, size_t layers) {
   alb_json_key(json, key);
   alb_json_open(json, '{');
@@ -98,13 +108,7 @@ static void json_block(alb_json *json, const char *key, const alb_block_signatur
   for (size_t l = 0; l < layers; l++) json_relation(json, &s->relations[l]);
   alb_json_close(json, ']');
   alb_json_key(json, "cosine");
-  alb_json_open(json, '[');
-  for (size_t a = 0; a < layers; a++) {
-    alb_json_open(json, '[');
-    for (size_t b = 0; b < layers; b++) alb_json_double(json, s->cosine[a * layers + b], 6);
-    alb_json_close(json, ']');
-  }
-  alb_json_close(json, ']');
+  alb_inspect_cosines_json(json, s, layers);
   alb_json_close(json, '}');
 }
 

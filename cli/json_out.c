@@ -115,17 +115,20 @@ void alb_json_floats(alb_json *json, const float *values, size_t n) {
 }
 
 /* Integers only, so that no locale can change the decimal point. */
-void alb_json_double(alb_json *json, double value, int decimals) {
+size_t alb_double_text(double value, int decimals, char out[48]) {
   long long scale = 1;
   for (int i = 0; i < decimals; i++) scale *= 10;
-  if (!isfinite(value) || fabs(value) > 9e18 / (double)scale) {
-    alb_json_null(json);
-    return;
-  }
+  if (!isfinite(value) || fabs(value) > 9e18 / (double)scale) return (size_t)snprintf(out, 48, "null");
   const long long n = llround(fabs(value) * (double)scale);
-  begin_item(json);
-  fprintf(json->file, "%s%lld", value < 0 && n ? "-" : "", n / scale);
-  if (decimals) fprintf(json->file, ".%0*lld", decimals, n % scale);
+  const char *sign = value < 0 && n ? "-" : "";
+  if (!decimals) return (size_t)snprintf(out, 48, "%s%lld", sign, n);
+  return (size_t)snprintf(out, 48, "%s%lld.%0*lld", sign, n / scale, decimals, n % scale);
+}
+
+void alb_json_double(alb_json *json, double value, int decimals) {
+  char text[48];
+  (void)alb_double_text(value, decimals, text);
+  put_word(json, text);
 }
 
 /* 10^n in double, n of -30 .. 60: enough for every float. */

@@ -29,5 +29,7 @@ void alb_json_double(alb_json *json, double value, int decimals);    /* fixed po
 
 /* The text of a finite float as alb_json_float writes it; out holds 24 bytes. Returns its length. */
 size_t alb_float_text(float value, char out[24]);
+/* The text that alb_json_double writes, "null" for what is no number. */
+size_t alb_double_text(double value, int decimals, char out[48]);
 
 #endif

@@ -118,7 +118,11 @@ static alb_status measure_control(measuring *m) {
   const bool is_wide = distance(wide, m->out->bytes) <= distance(narrow, m->out->bytes);
   m->out->control_dtype = is_wide ? "int8" : "int4";
   m->out->control_bytes = is_wide ? wide : narrow;
-  return compare(m, m->out->control_dtype, &m->out->control);
+  ALB_TRY(compare(m, m->out->control_dtype, &m->out->control));
+  if (!m->cli->report) return ALB_OK;
+  m->out->other_dtype = is_wide ? "int4" : "int8";
+  m->out->other_bytes = is_wide ? narrow : wide;
+  return compare(m, m->out->other_dtype, &m->out->other);
 }
 
 /* What was asked for comes first: it may be refused. */
@@ -234,6 +238,8 @@ static void json_figures(alb_json *json, const char *key, const char *dtype, uin
     alb_json_key(json, figures[i].key);
     alb_json_double(json, figures[i].value, 6);
   }
+  alb_json_key(json, "histogram");
+  alb_histogram_json(json, &f->histogram);
   alb_json_close(json, '}');
 }
 
@@ -250,9 +256,14 @@ void alb_measured_json(const alb_measured *measured, alb_json *json) {
   alb_json_int(json, (int64_t)measured->texts);
   alb_json_key(json, "tokens");
   alb_json_int(json, (int64_t)measured->tokens);
+  alb_json_key(json, "histogram_edges");
+  alb_histogram_edges_json(json);
   json_figures(json, "model", NULL, measured->bytes, &measured->model);
   if (measured->control_dtype) {
     json_figures(json, "control", measured->control_dtype, measured->control_bytes, &measured->control);
+  }
+  if (measured->other_dtype) {
+    json_figures(json, "other_control", measured->other_dtype, measured->other_bytes, &measured->other);
   }
   alb_json_close(json, '}');
 }

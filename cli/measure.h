@@ -15,6 +15,9 @@ typedef struct alb_measured {
   alb_embed_figures model, control;
   const char *control_dtype; /* static; NULL: no control (the source is quantised already) */
   uint64_t bytes, control_bytes;
+  alb_embed_figures other; /* of the type that is no control, for the page; NULL: not measured */
+  const char *other_dtype;
+  uint64_t other_bytes;
 } alb_measured;
 
 /* Converts three times into a folder of its own under $TMPDIR, which goes again: as asked for; with nothing shared and

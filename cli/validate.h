@@ -5,6 +5,7 @@
 #include "albert.h"
 #include "cli/compare.h"
 #include "cli/convert_cli.h"
+#include "cli/page.h"
 
 /* One line of the report. Layers are informative, outputs decide. */
 typedef struct alb_check {
@@ -24,6 +25,8 @@ typedef struct alb_report {
 
 /* The check of that name, made when it is not there; NULL: out of memory. */
 alb_check *alb_report_check(alb_report *report, const char *name, bool is_output);
+/* What the tolerance is about: the largest difference, or that as part of the largest magnitude. */
+double alb_report_figure(const alb_report *report, const alb_check *check);
 /* The largest figure that the tolerance is about, over all outputs. */
 double alb_report_worst(const alb_report *report);
 void alb_report_free(alb_report *report);
@@ -50,7 +53,6 @@ alb_status alb_validate_golden(alb_diag *diag, const alb_subject *subject, alb_r
 
 void alb_report_print(alb_report *report, FILE *out);
 void alb_report_json(alb_report *report, FILE *out);
-/* Writes a page that stands alone; it is there whole or not at all, and replaces an older one. */
-alb_status alb_report_html(alb_diag *diag, alb_report *report, const char *path);
+alb_status alb_report_page(alb_diag *diag, alb_report *report, alb_page_place *place);
 
 #endif

@@ -14,14 +14,14 @@ alb_check *alb_report_check(alb_report *report, const char *name, bool is_output
   return alb_vec_push(&report->checks, check) ? &report->checks.items[report->checks.count - 1] : NULL;
 }
 
-static double figure(const alb_report *report, const alb_check *check) {
+double alb_report_figure(const alb_report *report, const alb_check *check) {
   return report->absolute ? check->comparison.max_abs : alb_comparison_relative(&check->comparison);
 }
 
 double alb_report_worst(const alb_report *report) {
   double worst = 0;
   for (size_t i = 0; i < report->checks.count; i++) {
-    if (report->checks.items[i].is_output) worst = fmax(worst, figure(report, &report->checks.items[i]));
+    if (report->checks.items[i].is_output) worst = fmax(worst, alb_report_figure(report, &report->checks.items[i]));
   }
   return worst;
 }
@@ -66,6 +66,7 @@ void alb_report_print(alb_report *report, FILE *out) {
 
 static void json_check(alb_json *json, alb_check *check) {
   alb_comparison *c = &check->comparison;
+  alb_histogram histogram = {0};
   const struct {
     const char *key;
     double value;
@@ -87,6 +88,11 @@ static void json_check(alb_json *json, alb_check *check) {
   alb_json_int(json, (int64_t)c->rows);
   alb_json_key(json, "same_argmax");
   alb_json_int(json, (int64_t)c->agree);
+  alb_comparison_histogram(c, &histogram);
+  if (check->is_output) {
+    alb_json_key(json, "histogram");
+    alb_histogram_json(json, &histogram);
+  }
   alb_json_close(json, '}');
 }
 
@@ -113,6 +119,8 @@ void alb_report_json(alb_report *report, FILE *out) {
   alb_json_text(&json, alb_str_of(tolerance_kind(report)));
   alb_json_key(&json, "worst");
   alb_json_float(&json, (float)alb_report_worst(report));
+  alb_json_key(&json, "histogram_edges");
+  alb_histogram_edges_json(&json);
   alb_json_key(&json, "outputs");
   alb_json_open(&json, '[');
   for (size_t i = 0; i < report->checks.count; i++) json_check(&json, &report->checks.items[i]);

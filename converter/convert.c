@@ -232,6 +232,7 @@ static alb_status convert(job *c, const char *output, alb_conversion *out) {
   }
   ALB_TRY(alb_loaded_clone(c->diag, loaded, &c->tensors));
   ALB_TRY(alb_loaded_graph(c->diag, loaded, &c->tensors, &c->graph));
+  ALB_TRY(alb_part_bytes(c->diag, &c->graph, out->parts_before));
   ALB_TRY(select_task(c));
   c->package.config = &loaded->spec.config;
   c->package.graph = &c->graph;
@@ -247,6 +248,29 @@ static alb_status count_sets(job *c, alb_conversion *out) {
   out->sets = alb_layer_table_sets(&table);
   out->attention_sets = alb_layer_table_block_sets(&table, false);
   out->ffn_sets = alb_layer_table_block_sets(&table, true);
+  if (!table.layers) return ALB_OK;
+  out->attention_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
+  out->ffn_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
+  if (!out->attention_map || !out->ffn_map) return alb_fail_memory(c->diag, table.layers, "sets of layers");
+  alb_layer_table_block_map(&table, false, out->attention_map);
+  alb_layer_table_block_map(&table, true, out->ffn_map);
+  return ALB_OK;
+}
+
+static void set_rest(uint64_t *parts, uint64_t whole) {
+  uint64_t sum = 0;
+  for (int p = 0; p < ALB_MODEL_REST; p++) sum += parts[p];
+  parts[ALB_MODEL_REST] = whole > sum ? whole - sum : 0;
+}
+
+/* After fill_report, which says the source's bytes. */
+static alb_status count_parts(const job *c, alb_conversion *out) {
+  uint64_t sum = 0;
+  ALB_TRY(alb_part_bytes(c->diag, &c->graph, out->parts));
+  for (int p = 0; p < ALB_MODEL_REST; p++) sum += out->parts[p];
+  out->parts_known = sum == out->blob_bytes;
+  set_rest(out->parts_before, out->source_bytes);
+  set_rest(out->parts, out->size);
   return ALB_OK;
 }
 
@@ -281,6 +305,7 @@ alb_status alb_convert(alb_diag *diag, alb_loaded *loaded, const char *output, c
   if (status == ALB_OK) status = count_sets(&c, out);
   if (status == ALB_OK) status = keep_names(&c, out);
   if (status == ALB_OK) fill_report(&c, out);
+  if (status == ALB_OK) status = count_parts(&c, out);
   alb_graph_free(&c.graph);
   alb_tensors_free(&c.tensors);
   alb_arena_free(&c.arena);

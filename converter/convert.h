@@ -3,6 +3,7 @@
 #define ALB_CONVERTER_CONVERT_H
 
 #include "converter/model_load.h"
+#include "converter/part_bytes.h"
 #include "graph/interpret.h"
 #include "passes/pass.h"
 #include "tune/train.h"
@@ -51,8 +52,11 @@ typedef struct alb_conversion {
   uint64_t parameters;                             /* stored numbers: weights, biases, norms */
   uint64_t blob_bytes;
   size_t source_tensors, tensors, blobs;
-  size_t layers, sets;             /* different parameter sets, biases and norms included */
-  size_t attention_sets, ffn_sets; /* different sets of matrices in these blocks */
+  size_t layers, sets;               /* different parameter sets, biases and norms included */
+  size_t attention_sets, ffn_sets;   /* different sets of matrices in these blocks */
+  uint32_t *attention_map, *ffn_map; /* [layers]: the first layer with the same matrices there; NULL: not known */
+  uint64_t parts_before[ALB_MODEL_PARTS], parts[ALB_MODEL_PARTS]; /* bytes; they add up to source_bytes and size */
+  bool parts_known; /* false: the output's form stores the graph's numbers in a way of its own */
   alb_fidelity fidelity;
   alb_fold_report fold;
   alb_train_report heal;       /* trained false: not asked for, or nothing was folded with loss */

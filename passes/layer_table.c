@@ -70,14 +70,20 @@ static bool same_matrices(const alb_layer_table *table, bool ffn, size_t a, size
   return true;
 }
 
+static size_t first_same(const alb_layer_table *table, bool ffn, size_t layer) {
+  size_t first = 0;
+  while (!same_matrices(table, ffn, first, layer)) first++;
+  return first;
+}
+
 size_t alb_layer_table_block_sets(const alb_layer_table *table, bool ffn) {
   size_t sets = 0;
-  for (size_t l = 0; l < table->layers; l++) {
-    size_t first = 0;
-    while (!same_matrices(table, ffn, first, l)) first++;
-    sets += first == l;
-  }
+  for (size_t l = 0; l < table->layers; l++) sets += first_same(table, ffn, l) == l;
   return sets;
+}
+
+void alb_layer_table_block_map(const alb_layer_table *table, bool ffn, uint32_t *out) {
+  for (size_t l = 0; l < table->layers; l++) out[l] = (uint32_t)first_same(table, ffn, l);
 }
 
 alb_status alb_layer_table_write(alb_diag *diag, alb_graph *graph, const alb_layer_table *table) {

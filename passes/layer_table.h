@@ -27,6 +27,8 @@ alb_status alb_layer_table_write(alb_diag *diag, alb_graph *graph, const alb_lay
 size_t alb_layer_table_sets(const alb_layer_table *table);
 /* How many different sets of matrices the attention or the FFN blocks of the layers use. */
 size_t alb_layer_table_block_sets(const alb_layer_table *table, bool ffn);
+/* out[layer]: the first layer whose block has the same matrices; out[] has room for all layers. */
+void alb_layer_table_block_map(const alb_layer_table *table, bool ffn, uint32_t *out);
 
 static inline uint32_t *alb_layer_tensor(const alb_layer_table *table, size_t layer, size_t parameter) {
   return &table->tensors[layer * table->parameter_count + parameter];

@@ -25,6 +25,7 @@ git                     checks  list of the files to check
 clang                   checks  second compiler
 clang-format            checks  layout of the source
 gcovr                   checks  line coverage
+chromium                checks  looks at pages of --report
 python3-pip             checks  brings the real test models
 python3-venv            checks  onnx and onnxruntime, to check ONNX files with
 gcc-aarch64-linux-gnu   arm     compiler for 64-bit ARM; libraries: tools/arm64_libraries.sh

@@ -177,6 +177,7 @@ static alb_status measure(trainer *t) {
 static alb_status measure_and_keep(trainer *t) {
   alb_train_state *state = t->state;
   ALB_TRY(measure(t));
+  alb_train_curve_add(&state->curve, &(alb_train_point){(double)state->step, t->held_loss, t->held_cosine});
   state->worse++;
   if (state->step && t->held_loss >= state->best_loss) return ALB_OK;
   state->best_loss = t->held_loss;
@@ -263,6 +264,8 @@ static void make_key(trainer *t) {
 static alb_status resume(trainer *t) {
   const alb_checkpoint checkpoint = checkpoint_of(t);
   ALB_TRY(alb_checkpoint_load(t->diag, t->options->checkpoint, &checkpoint));
+  if (t->state->curve.count > ALB_TRAIN_POINTS)
+    return alb_fail(t->diag, ALB_MALFORMED, "%s: too many measurements", t->options->checkpoint);
   t->adam.step = t->state->step;
   t->report->resumed = true;
   t->held_loss = t->state->best_loss;

@@ -7,11 +7,27 @@
 #include "tune/batches.h"
 #include "tune/loss.h"
 
+enum { ALB_TRAIN_POINTS = 128 };
+
+/* A measurement on the texts held out. */
+typedef struct alb_train_point {
+  double step, loss, cosine;
+} alb_train_point;
+
+/* The measurements of a training; when there is no room, every second one goes, and only every second one comes. */
+typedef struct alb_train_curve {
+  uint64_t count, every, skipped; /* every: 0 is as 1 */
+  alb_train_point points[ALB_TRAIN_POINTS];
+} alb_train_curve;
+
+void alb_train_curve_add(alb_train_curve *curve, const alb_train_point *point);
+
 /* Where a training is: all that the rest of it depends on. */
 typedef struct alb_train_state {
   uint64_t step, epoch, next, tokens, worse; /* worse: measurements since the best one */
   double seconds, best_loss, best_cosine;
   double first_loss, first_cosine; /* of the start */
+  alb_train_curve curve;
 } alb_train_state;
 
 typedef struct alb_train_progress {

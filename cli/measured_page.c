@@ -1,0 +1,157 @@
+/* Fidelity as a page shows it: the spread of cosines, bytes against fidelity, and the controls beside both. */
+#include "cli/measured_page.h"
+
+#include <stdlib.h>
+
+#include "cli/chart.h"
+
+/* What was measured: the output first, then its controls. */
+typedef struct model {
+  char name[24];
+  const char *key; /* in "measured" */
+  uint64_t bytes;
+  const alb_embed_figures *figures;
+} model;
+
+enum { MOST_MODELS = 3 };
+
+static void add(model *models, size_t *count, const char *dtype, const char *key, uint64_t bytes,
+                const alb_embed_figures *figures) {
+  model *m = &models[*count];
+  *m = (model){"", key, bytes, figures};
+  (void)snprintf(m->name, sizeof m->name, dtype ? "%s alone" : "this output", dtype);
+  *count += 1;
+}
+
+static size_t models_of(const alb_measured *m, model models[MOST_MODELS]) {
+  size_t count = 0;
+  add(models, &count, NULL, "model", m->bytes, &m->model);
+  if (m->control_dtype) add(models, &count, m->control_dtype, "control", m->control_bytes, &m->control);
+  if (m->other_dtype) add(models, &count, m->other_dtype, "other_control", m->other_bytes, &m->other);
+  return count;
+}
+
+void alb_measured_tile(alb_page *page, const alb_measured *measured, const alb_train_report *heal) {
+  char text[64];
+  alb_page_tile(page, "Mean cosine");
+  if (measured->texts) {
+    alb_page_key(page, "measured.model.cosine_mean");
+    alb_page_double(page, measured->model.mean, 6, 4);
+    (void)snprintf(text, sizeof text, "with the source's embeddings, %zu texts", measured->texts);
+  } else if (heal->trained) {
+    alb_page_key(page, "healed.cosine_after");
+    alb_page_double(page, heal->state.best_cosine, 6, 4);
+    (void)snprintf(text, sizeof text, "on %zu texts held out", heal->held);
+  } else {
+    fputs("not measured", page->out);
+    (void)snprintf(text, sizeof text, "--text FILE measures it");
+  }
+  alb_page_tile_end(page, text);
+}
+
+static void put_figures(alb_page *page, const model *models, size_t count) {
+  alb_page_table(page, NULL, "model|bytes|cosine mean|p5|min|same nearest text|correlation of similarities");
+  for (size_t i = 0; i < count; i++) {
+    const alb_embed_figures *f = models[i].figures;
+    const struct {
+      const char *key;
+      double value;
+    } cells[] = {{"cosine_mean", f->mean},
+                 {"cosine_p5", f->low},
+                 {"cosine_min", f->least},
+                 {"nearest_agreement", f->nearest},
+                 {"similarity_correlation", f->correlation}};
+    if (i)
+      alb_page_row(page, models[i].name);
+    else
+      alb_page_row_marked(page, models[i].name);
+    alb_page_key(page, "measured.%s.bytes", models[i].key);
+    alb_page_int_cell(page, models[i].bytes);
+    for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
+      alb_page_key(page, "measured.%s.%s", models[i].key, cells[k].key);
+      alb_page_double_cell(page, cells[k].value, 6, 4);
+    }
+    fputs("</tr>", page->out);
+  }
+  alb_page_table_end(page, false);
+}
+
+static bool is_empty(const model *models, size_t count, size_t bin) {
+  for (size_t i = 0; i < count; i++) {
+    if (models[i].figures->histogram.counts[bin]) return false;
+  }
+  return true;
+}
+
+static void put_bins(alb_page *page, const model *models, size_t count) {
+  static const char *const heads[] = {"cosine from|this output", "cosine from|this output|control",
+                                      "cosine from|this output|control|other control"};
+  char text[32];
+  alb_page_table(page, "The numbers", heads[count - 1]);
+  for (size_t b = 0; b < ALB_COSINE_BINS; b++) {
+    if (is_empty(models, count, b)) continue;
+    (void)snprintf(text, sizeof text, b ? "%g" : "below 0", b ? alb_cosine_edges[b - 1] : 0);
+    alb_page_row(page, text);
+    for (size_t i = 0; i < count; i++) {
+      alb_page_key(page, "measured.%s.histogram.%zu", models[i].key, b);
+      alb_page_int_cell(page, models[i].figures->histogram.counts[b]);
+    }
+    fputs("</tr>", page->out);
+  }
+  alb_page_table_end(page, true);
+}
+
+static void put_spreads(alb_page *page, const model *models, size_t count) {
+  alb_spread spreads[MOST_MODELS];
+  for (size_t i = 0; i < count; i++)
+    spreads[i] = (alb_spread){models[i].name, &models[i].figures->histogram, models[i].figures->mean, i == 0};
+  alb_chart_histograms(page,
+                       &(alb_chart){"Texts by their cosine with the source",
+                                    "A histogram for the output and each control; the table has the counts."},
+                       spreads, count);
+  put_bins(page, models, count);
+}
+
+static int by_bytes(const void *a, const void *b) {
+  const alb_point *x = a, *y = b;
+  return (x->bytes > y->bytes) - (x->bytes < y->bytes);
+}
+
+static void put_points(alb_page *page, const model *models, size_t count, uint64_t source_bytes) {
+  alb_point points[MOST_MODELS + 1];
+  for (size_t i = 0; i < count; i++)
+    points[i] = (alb_point){models[i].name, models[i].bytes, models[i].figures->mean, models[i].figures->low, i == 0};
+  points[count++] = (alb_point){"source", source_bytes, 1, 1, false};
+  qsort(points, count, sizeof *points, by_bytes);
+  alb_chart_points(
+      page,
+      &(alb_chart){"Bytes against fidelity",
+                   "A point for each model, its mean cosine over its bytes; a line joins what quantisation "
+                   "alone gives. The numbers stand in the table above."},
+      points, count);
+  fputs(
+      "<p class=\"lead\">The dashed line is what quantisation alone gives: an output is worth its trouble when it lies "
+      "above it. Lines below the points go down to the 5th percentile.</p>\n",
+      page->out);
+}
+
+void alb_measured_section(alb_page *page, const alb_measured *measured, uint64_t source_bytes) {
+  model models[MOST_MODELS];
+  if (!measured->texts) return;
+  const size_t count = models_of(measured, models);
+  alb_page_section(page, "Fidelity", NULL);
+  fputs("<p class=\"lead\">Embeddings of ", page->out);
+  alb_page_key(page, "measured.texts");
+  alb_page_int(page, measured->texts);
+  fputs(" texts (", page->out);
+  alb_page_key(page, "measured.tokens");
+  alb_page_int(page, measured->tokens);
+  fputs(
+      " tokens), every second line of the file, beside those of the source with nothing shared and nothing "
+      "narrowed.</p>\n",
+      page->out);
+  put_figures(page, models, count);
+  put_spreads(page, models, count);
+  put_points(page, models, count, source_bytes);
+  alb_page_section_end(page);
+}
