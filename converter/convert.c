@@ -21,8 +21,8 @@ typedef struct job {
   alb_tensors tensors; /* a copy: passes change it */
   alb_graph graph;
   alb_package package;
-  alb_dtype dtype, tables; /* of matrices and tables */
-  alb_use *uses;           /* of the source's tensors, before any pass */
+  alb_dtype dtype, tables, places; /* of matrices, of tables of words and of the other tables */
+  alb_use *uses;                   /* of the source's tensors, before any pass */
 } job;
 
 const char *alb_fidelity_name(alb_fidelity fidelity) {
@@ -97,7 +97,10 @@ static alb_status select_task(job *c) {
 static bool rounds(const job *c, alb_use use) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
     const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
-    const alb_dtype stored = use == ALB_USED_MATRIX ? c->dtype : use >= ALB_USED_PLACES ? c->tables : ALB_F32;
+    const alb_dtype stored = use == ALB_USED_MATRIX   ? c->dtype
+                             : use == ALB_USED_PLACES ? c->places
+                             : use == ALB_USED_TABLE  ? c->tables
+                                                      : ALB_F32;
     if (c->uses[i] != use || stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64))
       continue;
     return true;
@@ -151,6 +154,7 @@ static alb_status choose_dtypes(job *c, alb_pass_options *passes) {
   if (!passes->dtype) passes->dtype = same && known ? matrices : ALB_F32;
   c->dtype = passes->dtype;
   c->tables = alb_table_dtype(passes);
+  c->places = alb_place_dtype(passes);
   return ALB_OK;
 }
 

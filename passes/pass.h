@@ -89,8 +89,9 @@ typedef struct alb_pass_options {
   alb_dtype tables; /* quantize-weights; default: as matrices, int8 if they are int4 */
 } alb_pass_options;
 
-/* The element type that quantize-weights gives tables. */
+/* The element types that quantize-weights gives tables of words, and tables of positions and token types. */
 alb_dtype alb_table_dtype(const alb_pass_options *options);
+alb_dtype alb_place_dtype(const alb_pass_options *options);
 
 typedef struct alb_pass {
   const char *name, *summary;
