@@ -43,6 +43,8 @@ static const alb_option options[] = {
      "of matrices and tables; default: f16 or bf16 if the source is, else f32"},
     {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C | H, "f32|f16|bf16|int8|int4",
      "of the embedding tables (int8, int4: of words, others int8 or f16); default: as --dtype, int8 with int4"},
+    {"embedding-size", 0, ALB_OPTION_SIZE, FIELD(embedding_size), C, "E",
+     "make the table of words one of width E and a projection (lossy); default: as it is"},
     {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C | H, "auto|embed|classify|ner|qa|fill-mask|rerank",
      "heads to keep; default auto: all"},
     {"opset", 0, ALB_OPTION_SIZE, FIELD(opset), C, "N", "ONNX output: version of the operators, 17 to 21; default 17"},

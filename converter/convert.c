@@ -7,6 +7,7 @@
 #include "graph/heads.h"
 #include "passes/layer_table.h"
 #include "passes/weight_use.h"
+#include "tune/factor_words.h"
 #include "tune/fit_int4.h"
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
@@ -108,18 +109,27 @@ static bool rounds(const job *c, alb_use use) {
   return false;
 }
 
+static alb_status refuse_loss(const job *c, const alb_fold_report *fold) {
+  const alb_pass_options *passes = &c->options->passes;
+  if (fold->lossy) {
+    return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
+                    alb_share_info(passes->mode)->name);
+  }
+  return alb_fail(c->diag, ALB_LOSSY,
+                  "not lossless: --embedding-size %zu would make the table of words a product; nothing was written",
+                  passes->embedding_size);
+}
+
 static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
-  out->fidelity = out->fold.lossy     ? ALB_FOLDED
+  const bool lossy = out->fold.lossy || out->fold.embedding_size;
+  out->fidelity = lossy               ? ALB_FOLDED
                   : others || tables  ? ALB_ROUNDED
                   : out->fold.rounded ? ALB_ROUNDING_EQUAL
                                       : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
-  if (out->fidelity == ALB_FOLDED) {
-    return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
-                    alb_share_info(c->options->passes.mode)->name);
-  }
+  if (lossy) return refuse_loss(c, &out->fold);
   if (out->fidelity == ALB_ROUNDING_EQUAL) {
     return alb_fail(c->diag, ALB_LOSSY,
                     "not lossless: --share %s would make layers one that are equal up to rounding only; "
@@ -172,6 +182,20 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }
 
+/* A table that is projected already is narrow for its reasons; folders and GGUF files of BERTs have no such table. */
+static alb_status check_embedding_size(const job *c) {
+  const alb_encoder_config *config = &c->loaded->spec.config;
+  const size_t size = c->options->passes.embedding_size;
+  if (!size) return ALB_OK;
+  if (config->embedding != config->hidden) {
+    return alb_fail(c->diag, ALB_USAGE, "--embedding-size %zu: the source's embeddings are projected already, from %u",
+                    size, config->embedding);
+  }
+  if (strcmp(c->form->name, "alb") == 0 || strcmp(c->form->name, "onnx") == 0) return ALB_OK;
+  return alb_fail(c->diag, ALB_USAGE, "--embedding-size %zu is for .alb and ONNX files, not for a %s", size,
+                  c->form->what);
+}
+
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
@@ -180,7 +204,9 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   if (c->options->calib || c->options->heal) passes.refit = repair_fold;
   passes.refit_context = &repairing;
   if (c->options->calib) passes.round = alb_fit_int4;
-  passes.round_context = (void *)(uintptr_t)c->options->calib;
+  passes.factor = alb_factor_words;
+  passes.round_context = passes.factor_context = (void *)(uintptr_t)c->options->calib;
+  ALB_TRY(check_embedding_size(c));
   ALB_TRY(choose_dtypes(c, &passes));
   c->package.dtype = out->dtype = alb_dtype_name(c->dtype);
   c->package.tables = out->tables = alb_dtype_name(c->tables);
