@@ -42,6 +42,7 @@ static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_c
   ALB_TRY(read_choices(diag, cli, out));
   ALB_TRY(read_onnx(diag, cli, &out->onnx));
   out->passes.groups = (alb_group_options){cli->groups, cli->keep_first, cli->keep_last};
+  out->passes.embedding_size = cli->embedding_size;
   out->plain_mean = cli->fold_method && strcmp(cli->fold_method, "mean") == 0;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;
@@ -92,6 +93,10 @@ static void print_sharing(const alb_conversion *c) {
   fprintf(stderr, apart ? ", %zu of biases and norms\n" : "\n", c->sets);
 }
 
+static void print_product(const alb_conversion *c) {
+  fprintf(stderr, "the table of words is one of width %zu and a projection\n", c->fold.embedding_size);
+}
+
 static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
@@ -101,9 +106,14 @@ static void print_fidelity(const alb_conversion *c) {
     fprintf(stderr, "weights are rounded to %s%s%s%s\n", c->dtype, c->fold.refitted ? " (fitted to texts)" : "",
             apart ? ", embedding tables to " : "", apart ? c->tables : "");
   }
-  if (c->fidelity == ALB_FOLDED) {
+  if (c->fidelity == ALB_FOLDED && !c->fold.lossy) print_product(c);
+  if (c->fold.lossy) {
     fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
             c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
+  }
+  if (c->fold.lossy && c->fold.embedding_size) {
+    fprintf(stderr, "  LOSSY     ");
+    print_product(c);
   }
 }
 
@@ -123,17 +133,23 @@ static void print_related(const alb_fold_report *fold) {
 
 /* The warning that nobody is to miss. */
 static void print_warning(const alb_conversion *c, const alb_measured *measured, bool healed) {
-  if (!c->fold.lossy) return;
-  fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
-          100 * alb_fold_moved(&c->fold));
-  fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it.\n");
+  if (c->fidelity != ALB_FOLDED) return;
+  if (c->fold.lossy) {
+    fprintf(stderr, "WARNING: this fold is LOSSY. The layers differ; their matrices moved by %.0f %% of their size\n",
+            100 * alb_fold_moved(&c->fold));
+    fprintf(stderr, "WARNING: (root of mean square). The model loses quality, often all of it.\n");
+  } else {
+    fprintf(stderr,
+            "WARNING: this is LOSSY: a table of width %zu cannot hold what words mean. The model loses quality.\n",
+            c->fold.embedding_size);
+  }
   if (measured->texts) {
     fprintf(stderr, "WARNING: Measured: mean cosine %.4f with the source's embeddings, on %zu texts.\n",
             measured->model.mean, measured->texts);
   } else if (!healed) {
     fprintf(stderr, "WARNING: Not measured: --text FILE measures it, --min-fidelity X refuses below X.\n");
   }
-  fprintf(stderr, "WARNING: --require-lossless refuses such folds.\n");
+  fprintf(stderr, "WARNING: --require-lossless refuses this.\n");
 }
 
 static void print_changes(const alb_fold_report *fold) {
@@ -172,7 +188,7 @@ static void print_report(const alb_convert_report *report) {
   print_sharing(c);
   print_fidelity(c);
   print_related(&c->fold);
-  if (c->fold.lossy && !measured->texts && !cli->healing) fprintf(stderr, "  measured  not measured\n");
+  if (c->fidelity == ALB_FOLDED && !measured->texts && !cli->healing) fprintf(stderr, "  measured  not measured\n");
   alb_measured_print(measured, stderr);
   if (cli->healing) alb_heal_print(&c->heal);
   print_notes(c);
@@ -228,6 +244,7 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
                  {"parameter_sets", c->sets},
                  {"attention_sets", c->attention_sets},
                  {"ffn_sets", c->ffn_sets},
+                 {"embedding_size", c->fold.embedding_size},
                  {"permuted_blocks", c->fold.permuted},
                  {"rounding_equal_blocks", c->fold.rounded}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

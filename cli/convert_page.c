@@ -227,7 +227,8 @@ static void put_counts(alb_page *page, const alb_conversion *c) {
               {"layers", "layers", c->layers},
               {"parameter sets, biases and norms included", "parameter_sets", c->sets},
               {"FFN blocks with neurons in another order", "permuted_blocks", c->fold.permuted},
-              {"blocks equal up to rounding", "rounding_equal_blocks", c->fold.rounded}};
+              {"blocks equal up to rounding", "rounding_equal_blocks", c->fold.rounded},
+              {"width of a narrower table of words, 0: as it was", "embedding_size", c->fold.embedding_size}};
   alb_page_table(page, "Counts and changes", "what|number");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     alb_page_row(page, rows[i].name);

@@ -14,6 +14,7 @@ typedef struct alb_measured {
   char line[192];       /* the figures as words, for the provenance */
   alb_embed_figures model, control;
   const char *control_dtype; /* static; NULL: no control (the source is quantised already) */
+  bool control_tables;       /* the control has that type in its tables only */
   uint64_t bytes, control_bytes;
   alb_embed_figures other; /* of the type that is no control, for the page; NULL: not measured */
   const char *other_dtype;
@@ -21,7 +22,8 @@ typedef struct alb_measured {
 } alb_measured;
 
 /* Converts three times into a folder of its own under $TMPDIR, which goes again: as asked for; with nothing shared and
- * nothing narrowed; and, as a control, with int8 or int4 alone, whichever is nearer in bytes to what was asked for.
+ * nothing narrowed; and, as a control, with int8 or int4 alone, whichever is nearer in bytes to what was asked for; for
+ * a factored table of words these are of the tables, and the rest as asked for.
  * Compares embeddings of every second line of cli->text. Below cli->min_fidelity: ALB_LOSSY. On failure *file is what
  * the message is about. */
 alb_status alb_measure(alb_diag *diag, const alb_convert_cli *cli, alb_loaded *loaded,

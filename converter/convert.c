@@ -7,6 +7,7 @@
 #include "graph/heads.h"
 #include "passes/layer_table.h"
 #include "passes/weight_use.h"
+#include "tune/factor_words.h"
 #include "tune/fit_int4.h"
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
@@ -21,8 +22,8 @@ typedef struct job {
   alb_tensors tensors; /* a copy: passes change it */
   alb_graph graph;
   alb_package package;
-  alb_dtype dtype, tables; /* of matrices and tables */
-  alb_use *uses;           /* of the source's tensors, before any pass */
+  alb_dtype dtype, tables, places; /* of matrices, of tables of words and of the other tables */
+  alb_use *uses;                   /* of the source's tensors, before any pass */
 } job;
 
 const char *alb_fidelity_name(alb_fidelity fidelity) {
@@ -97,7 +98,10 @@ static alb_status select_task(job *c) {
 static bool rounds(const job *c, alb_use use) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
     const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
-    const alb_dtype stored = use == ALB_USED_MATRIX ? c->dtype : use >= ALB_USED_PLACES ? c->tables : ALB_F32;
+    const alb_dtype stored = use == ALB_USED_MATRIX   ? c->dtype
+                             : use == ALB_USED_PLACES ? c->places
+                             : use == ALB_USED_TABLE  ? c->tables
+                                                      : ALB_F32;
     if (c->uses[i] != use || stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64))
       continue;
     return true;
@@ -105,18 +109,27 @@ static bool rounds(const job *c, alb_use use) {
   return false;
 }
 
+static alb_status refuse_loss(const job *c, const alb_fold_report *fold) {
+  const alb_pass_options *passes = &c->options->passes;
+  if (fold->lossy) {
+    return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
+                    alb_share_info(passes->mode)->name);
+  }
+  return alb_fail(c->diag, ALB_LOSSY,
+                  "not lossless: --embedding-size %zu would make the table of words a product; nothing was written",
+                  passes->embedding_size);
+}
+
 static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
-  out->fidelity = out->fold.lossy     ? ALB_FOLDED
+  const bool lossy = out->fold.lossy || out->fold.embedding_size;
+  out->fidelity = lossy               ? ALB_FOLDED
                   : others || tables  ? ALB_ROUNDED
                   : out->fold.rounded ? ALB_ROUNDING_EQUAL
                                       : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
-  if (out->fidelity == ALB_FOLDED) {
-    return alb_fail(c->diag, ALB_LOSSY, "not lossless: --share %s would fold layers that differ; nothing was written",
-                    alb_share_info(c->options->passes.mode)->name);
-  }
+  if (lossy) return refuse_loss(c, &out->fold);
   if (out->fidelity == ALB_ROUNDING_EQUAL) {
     return alb_fail(c->diag, ALB_LOSSY,
                     "not lossless: --share %s would make layers one that are equal up to rounding only; "
@@ -151,6 +164,7 @@ static alb_status choose_dtypes(job *c, alb_pass_options *passes) {
   if (!passes->dtype) passes->dtype = same && known ? matrices : ALB_F32;
   c->dtype = passes->dtype;
   c->tables = alb_table_dtype(passes);
+  c->places = alb_place_dtype(passes);
   return ALB_OK;
 }
 
@@ -168,6 +182,20 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }
 
+/* A table that is projected already is narrow for its reasons; folders and GGUF files of BERTs have no such table. */
+static alb_status check_embedding_size(const job *c) {
+  const alb_encoder_config *config = &c->loaded->spec.config;
+  const size_t size = c->options->passes.embedding_size;
+  if (!size) return ALB_OK;
+  if (config->embedding != config->hidden) {
+    return alb_fail(c->diag, ALB_USAGE, "--embedding-size %zu: the source's embeddings are projected already, from %u",
+                    size, config->embedding);
+  }
+  if (strcmp(c->form->name, "alb") == 0 || strcmp(c->form->name, "onnx") == 0) return ALB_OK;
+  return alb_fail(c->diag, ALB_USAGE, "--embedding-size %zu is for .alb and ONNX files, not for a %s", size,
+                  c->form->what);
+}
+
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
@@ -176,7 +204,9 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   if (c->options->calib || c->options->heal) passes.refit = repair_fold;
   passes.refit_context = &repairing;
   if (c->options->calib) passes.round = alb_fit_int4;
-  passes.round_context = (void *)(uintptr_t)c->options->calib;
+  passes.factor = alb_factor_words;
+  passes.round_context = passes.factor_context = (void *)(uintptr_t)c->options->calib;
+  ALB_TRY(check_embedding_size(c));
   ALB_TRY(choose_dtypes(c, &passes));
   c->package.dtype = out->dtype = alb_dtype_name(c->dtype);
   c->package.tables = out->tables = alb_dtype_name(c->tables);

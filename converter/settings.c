@@ -67,23 +67,29 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
   const alb_group_options *groups = &o->passes.groups;
   const alb_pass_options follow = {.dtype = alb_dtype_by_name(alb_str_of(package->dtype))};
   const bool apart = strcmp(package->tables, alb_dtype_name(alb_table_dtype(&follow))) != 0;
-  return alb_arena_printf(arena, "%s--share %s%s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", o->heal ? "heal " : "",
-                          package->share, groups->spec ? " --groups " : "", groups->spec ? groups->spec : "",
-                          count_text(arena, " --keep-first", groups->keep_first),
-                          count_text(arena, " --keep-last", groups->keep_last),
-                          o->plain_mean ? " --fold-method mean" : "", o->calib ? " --calib xxh128:" : "",
-                          o->calib ? o->calib_hash : "", heal_text(arena, o->heal),
-                          o->passes.share_norms ? " --share-norms" : "", package->dtype, apart ? " --embeddings " : "",
-                          apart ? package->tables : "", o->task ? o->task : "auto", o->compress ? " --compress" : "");
+  return alb_arena_printf(
+      arena, "%s--share %s%s%s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", o->heal ? "heal " : "", package->share,
+      groups->spec ? " --groups " : "", groups->spec ? groups->spec : "",
+      count_text(arena, " --keep-first", groups->keep_first), count_text(arena, " --keep-last", groups->keep_last),
+      o->plain_mean ? " --fold-method mean" : "", o->calib ? " --calib xxh128:" : "", o->calib ? o->calib_hash : "",
+      heal_text(arena, o->heal), o->passes.share_norms ? " --share-norms" : "",
+      count_text(arena, " --embedding-size", o->passes.embedding_size), package->dtype, apart ? " --embeddings " : "",
+      apart ? package->tables : "", o->task ? o->task : "auto", o->compress ? " --compress" : "");
+}
+
+static bool is_lossy(const alb_fold_report *fold) {
+  return fold->lossy || fold->embedding_size;
 }
 
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
   const char *text =
-      !fold->lossy    ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+      !is_lossy(fold) ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+      : !fold->lossy  ? "lossy: table of words replaced by a product"
       : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
                       : "lossy: matrices replaced by their mean";
-  const bool measured = fold->lossy && options->measured;
-  return alb_arena_printf(arena, "%s%s%s", text, measured ? "; " : "", measured ? options->measured : "");
+  const bool both = fold->lossy && fold->embedding_size, measured = is_lossy(fold) && options->measured;
+  return alb_arena_printf(arena, "%s%s%s%s", text, both ? ", table of words by a product" : "", measured ? "; " : "",
+                          measured ? options->measured : "");
 }
 
 static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_loaded *loaded,
@@ -96,7 +102,7 @@ static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_lo
   m->options = options_text(arena, options, package);
   const Alb__Provenance *before = loaded->alb ? alb_reader_manifest(loaded->alb)->provenance : NULL;
   m->fold = fold_text(arena, options, fold);
-  if (before && !fold->lossy) m->fold = before->fold; /* what was lost stays lost */
+  if (before && !is_lossy(fold)) m->fold = before->fold; /* what was lost stays lost */
   m->files = ALB_NEW_ARRAY(arena, Alb__SourceFile *, loaded->source.files.count);
   if (!m->fold || !m->options || !m->files) return no_memory(diag);
   for (; m->n_files < loaded->source.files.count; m->n_files++) {

@@ -79,6 +79,22 @@ void alb_replace_uses(alb_graph *graph, alb_function *function, uint32_t from, u
   }
 }
 
+alb_status alb_function_insert(alb_diag *diag, alb_function *function, size_t at, size_t count) {
+  const uint32_t value = (uint32_t)(function->input_count + at);
+  if (!alb_vec_reserve(&function->nodes, count)) return alb_fail_memory(diag, count * sizeof(alb_node), "nodes");
+  alb_node *room = &function->nodes.items[at];
+  memmove(room + count, room, (function->nodes.count - at) * sizeof *room);
+  function->nodes.count += count;
+  for (size_t i = at + count; i < function->nodes.count; i++) {
+    alb_operand *operands = alb_node_operands(&function->nodes.items[i]);
+    for (size_t k = 0; k < function->nodes.items[i].operand_count; k++) {
+      if (operands[k].kind == ALB_OPERAND_VALUE && operands[k].id >= value) operands[k].id += (uint32_t)count;
+    }
+  }
+  if (function->output >= value) function->output += (uint32_t)count;
+  return ALB_OK;
+}
+
 /* Marks what the output needs, walking backwards: operands are defined before their uses. */
 static void mark_live(const alb_function *function, bool *live) {
   live[function->output] = true;

@@ -116,6 +116,8 @@ const alb_node *alb_definition(const alb_function *function, alb_operand operand
 size_t alb_use_count(const alb_function *function, uint32_t value);
 /* Makes every use of value `from` a use of `to`. */
 void alb_replace_uses(alb_graph *graph, alb_function *function, uint32_t from, uint32_t to);
+/* Makes room for `count` nodes before node `at`, for the caller to fill: values from there on get other numbers. */
+alb_status alb_function_insert(alb_diag *diag, alb_function *function, size_t at, size_t count);
 /* Removes nodes nobody uses; returns how many. Ids are renumbered, order is kept. */
 size_t alb_remove_dead(alb_graph *graph, alb_function *function);
 

@@ -51,6 +51,7 @@ typedef struct alb_fold_report {
   bool aligned;  /* layers were aligned before their mean was taken */
   bool refitted; /* what stays per layer was adjusted to texts afterwards, or int4 matrices were */
   size_t layers, sets_before, sets_after;
+  size_t embedding_size;            /* 0: the table of words is as it was; else the width it was narrowed to */
   size_t permuted;                  /* FFN blocks that were another one with neurons in another order, and use it now */
   size_t rounded;                   /* blocks that were another one up to rounding, and use it now */
   double max_delta;                 /* the largest change of a number by that */
@@ -74,23 +75,31 @@ typedef alb_status alb_fold_helper(alb_diag *diag, void *context, const alb_fold
 /* Makes matrices of layers int4 in its own way; those that it leaves are rounded by themselves. */
 typedef alb_status alb_round_helper(alb_diag *diag, void *context, alb_graph *graph);
 
+/* Adds two tensors whose product is near a table [V,H]: factor [V,size] and projection [H,size]; table = factor times
+ * projection transposed. */
+typedef alb_status alb_factor_helper(alb_diag *diag, void *context, alb_tensors *tensors, uint32_t table, size_t size,
+                                     uint32_t *factor, uint32_t *projection);
+
 /* Zero means default everywhere. */
 typedef struct alb_pass_options {
-  alb_share_mode mode;      /* fold-layers; default exact */
-  alb_group_options groups; /* fold-layers */
-  bool share_norms;         /* fold-layers: fold LayerNorms and biases too; default false */
-  bool measure;             /* fold-layers: measure how far weights move; default false */
-  alb_fold_report *report;  /* fold-layers; may be NULL */
-  alb_fold_helper *align;   /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
-  alb_fold_helper *refit;   /* fold-layers: called after it; default NULL */
-  alb_round_helper *round;  /* quantize-weights: called before it makes int4; default NULL */
-  void *align_context, *refit_context, *round_context;
-  alb_dtype dtype;  /* quantize-weights: matrices; default f32 */
-  alb_dtype tables; /* quantize-weights; default: as matrices, int8 if they are int4 */
+  alb_share_mode mode;       /* fold-layers; default exact */
+  alb_group_options groups;  /* fold-layers */
+  bool share_norms;          /* fold-layers: fold LayerNorms and biases too; default false */
+  bool measure;              /* fold-layers: measure how far weights move; default false */
+  alb_fold_report *report;   /* fold-layers; may be NULL */
+  alb_fold_helper *align;    /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
+  alb_fold_helper *refit;    /* fold-layers: called after it; default NULL */
+  alb_round_helper *round;   /* quantize-weights: called before it makes int4; default NULL */
+  alb_factor_helper *factor; /* factor-words: default NULL: tables stay whole */
+  void *align_context, *refit_context, *round_context, *factor_context;
+  size_t embedding_size; /* factor-words: default 0: tables stay whole */
+  alb_dtype dtype;       /* quantize-weights: matrices; default f32 */
+  alb_dtype tables;      /* quantize-weights; default: as matrices, int8 if they are int4 */
 } alb_pass_options;
 
-/* The element type that quantize-weights gives tables. */
+/* The element types that quantize-weights gives tables of words, and tables of positions and token types. */
 alb_dtype alb_table_dtype(const alb_pass_options *options);
+alb_dtype alb_place_dtype(const alb_pass_options *options);
 
 typedef struct alb_pass {
   const char *name, *summary;

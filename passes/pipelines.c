@@ -6,6 +6,9 @@
 #define SHARE_EQUAL "dedup-blobs,roll-layers,share-related,fold-layers,"
 #define FOLD "roll-layers,fold-layers,"
 
+/* Before fusing, which would hide the sum of embeddings. */
+#define FACTOR "factor-words,"
+
 /* Fusions see a layer's body once, after roll-layers. */
 #define FUSE                                                         \
   "fuse-qkv," /* before quantising: one scale table for the three */ \
@@ -22,8 +25,8 @@
 
 const char *alb_pipeline(alb_pipeline_kind kind, alb_share_mode mode) {
   static const char *const pipelines[][2] = {
-      [ALB_PIPELINE_RUN] = {SHARE_EQUAL FUSE FINISH, FOLD FUSE FINISH},
-      [ALB_PIPELINE_PLAIN] = {SHARE_EQUAL SPLIT FINISH, FOLD SPLIT FINISH},
+      [ALB_PIPELINE_RUN] = {SHARE_EQUAL FACTOR FUSE FINISH, FOLD FACTOR FUSE FINISH},
+      [ALB_PIPELINE_PLAIN] = {SHARE_EQUAL FACTOR SPLIT FINISH, FOLD FACTOR SPLIT FINISH},
   };
   return pipelines[kind][mode == ALB_SHARE_NONE];
 }

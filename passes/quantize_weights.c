@@ -5,6 +5,7 @@
  *
  * int8 is symmetric with one scale a row: a row is an output channel of a matrix, a word of a
  * table. int4 has a scale for each 32 of a row; tables of a model of int4 matrices are int8 unless asked otherwise.
+ * Tables of positions and token types are int8 or f16 where those of words are quantised.
  * Every use of a shared tensor sees the same quantised bytes, stored once. */
 #include "base/int4.h"
 #include "graph/build_encoder.h"
@@ -45,17 +46,27 @@ static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb
   return ALB_OK;
 }
 
+static bool is_quantised(alb_dtype dtype) {
+  return dtype == ALB_I8 || dtype == ALB_I4;
+}
+
 alb_dtype alb_table_dtype(const alb_pass_options *options) {
   if (options->tables) return options->tables;
   return options->dtype == ALB_I4 ? ALB_I8 : options->dtype ? options->dtype : ALB_F32;
 }
 
-/* An error in a table of positions or token types is one that all texts share, and 4 bits save little there. */
-static alb_dtype wanted_dtype(alb_use found, const alb_pass_options *options) {
+/* An error in a table of positions or token types is one that all texts share, and few bits save little there. Where
+ * matrices are not quantised, it would be most of the error: 16 bits are kept. */
+alb_dtype alb_place_dtype(const alb_pass_options *options) {
   const alb_dtype tables = alb_table_dtype(options);
+  if (!is_quantised(tables)) return tables;
+  return is_quantised(options->dtype) ? ALB_I8 : ALB_F16;
+}
+
+static alb_dtype wanted_dtype(alb_use found, const alb_pass_options *options) {
   if (found == ALB_USED_VECTOR) return ALB_F32;
-  if (found == ALB_USED_PLACES) return tables == ALB_I4 ? ALB_I8 : tables;
-  return found == ALB_USED_TABLE ? tables : options->dtype ? options->dtype : ALB_F32;
+  if (found == ALB_USED_PLACES) return alb_place_dtype(options);
+  return found == ALB_USED_TABLE ? alb_table_dtype(options) : options->dtype ? options->dtype : ALB_F32;
 }
 
 /* Lets the helper make int4 of matrices first; what is quantised already has no use for it. */
@@ -85,7 +96,7 @@ alb_status alb_pass_quantize_weights(alb_diag *diag, alb_graph *graph, const alb
   alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
   for (uint32_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
     const alb_dtype now = tensors->tensors.items[t].dtype, wanted = wanted_dtype(uses[t], options);
-    if (uses[t] == ALB_USED_NOT || now == wanted || now == ALB_I8 || now == ALB_I4) continue;
+    if (uses[t] == ALB_USED_NOT || now == wanted || is_quantised(now)) continue;
     status = convert(diag, tensors, t, wanted);
     ++*changes;
   }

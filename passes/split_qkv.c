@@ -114,24 +114,6 @@ static alb_status split_operand(splitter *s, alb_operand stacked, alb_operand pa
   return ALB_OK;
 }
 
-/* Makes room for two nodes behind the linear: values behind it have other numbers then. */
-static alb_status make_room(splitter *s, size_t linear) {
-  alb_function *function = function_of(s);
-  const uint32_t value = (uint32_t)(function->input_count + linear);
-  if (!alb_vec_reserve(&function->nodes, PARTS - 1)) return alb_fail_memory(s->diag, 1, "nodes");
-  alb_node *at = &function->nodes.items[linear + 1];
-  memmove(at + PARTS - 1, at, (function->nodes.count - linear - 1) * sizeof *at);
-  function->nodes.count += PARTS - 1;
-  for (size_t i = linear + PARTS; i < function->nodes.count; i++) {
-    alb_operand *operands = alb_node_operands(&function->nodes.items[i]);
-    for (size_t k = 0; k < function->nodes.items[i].operand_count; k++) {
-      if (operands[k].kind == ALB_OPERAND_VALUE && operands[k].id > value) operands[k].id += PARTS - 1;
-    }
-  }
-  if (function->output > value) function->output += PARTS - 1;
-  return ALB_OK;
-}
-
 static alb_status split_at(splitter *s, size_t linear, size_t attention) {
   const alb_node stacked = function_of(s)->nodes.items[linear];
   alb_operand in[PARTS][3], parts[PARTS], values[PARTS];
@@ -139,7 +121,7 @@ static alb_status split_at(splitter *s, size_t linear, size_t attention) {
     ALB_TRY(split_operand(s, stacked.operands[k], parts));
     for (size_t i = 0; i < PARTS; i++) in[i][k] = parts[i];
   }
-  ALB_TRY(make_room(s, linear));
+  ALB_TRY(alb_function_insert(s->diag, function_of(s), linear + 1, PARTS - 1));
   alb_function *function = function_of(s);
   for (size_t i = 0; i < PARTS; i++) {
     alb_node *node = &function->nodes.items[linear + i];

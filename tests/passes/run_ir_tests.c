@@ -2,6 +2,7 @@
  *
  *   ; pass: fuse-activation        the passes to run
  *   ; share: all  ; groups: 2  ; dtype: int8  ; tables: int4  ; share-norms    options of the passes
+ *   ; embedding-size: 4           the width of a factor; as many words as it is are factored exactly
  *   ; equal: 0 3                   blob 3 has the bytes of blob 0 (others are random)
  *   ; tolerance: 0.05              how far values may move; default 1e-6; "any" for lossy passes
  *
@@ -47,6 +48,20 @@ static const char *directive(test *t, const char *key, size_t from) {
   return alb_arena_strdup(&t->arena, (alb_str){at, strcspn(at, "\n")});
 }
 
+/* Of a table of `size` words: the identity times the table, so that numbers stay. */
+static alb_status factor_trivially(alb_diag *diag, void *context, alb_tensors *tensors, uint32_t table, size_t size,
+                                   uint32_t *factor, uint32_t *projection) {
+  const alb_tensor t = tensors->tensors.items[table];
+  float *values;
+  uint32_t identity, turned;
+  (void)context;
+  ALB_TRY(alb_tensors_made(diag, tensors, size * size, &values, &identity));
+  for (size_t i = 0; i < size * size; i++) values[i] = i / size == i % size ? 1 : 0;
+  ALB_TRY(alb_blob_transposed(diag, tensors, t.blob, t.dims[0], t.dims[1], &turned));
+  ALB_TRY(alb_tensors_view(diag, tensors, ALB_STR("factor"), 2, (uint64_t[]){size, size}, identity, factor));
+  return alb_tensors_view(diag, tensors, ALB_STR("projection"), 2, (uint64_t[]){t.dims[1], size}, turned, projection);
+}
+
 static bool read_options(test *t) {
   const char *share = directive(t, "share", 0), *dtype = directive(t, "dtype", 0);
   const char *tables = directive(t, "tables", 0);
@@ -57,6 +72,9 @@ static bool read_options(test *t) {
   if (share) t->options.mode = alb_share_by_name(alb_str_of(share));
   if (dtype) t->options.dtype = alb_dtype_by_name(alb_str_of(dtype));
   if (tables) t->options.tables = alb_dtype_by_name(alb_str_of(tables));
+  const char *size = directive(t, "embedding-size", 0);
+  if (size) t->options.embedding_size = (size_t)atoi(size);
+  t->options.factor = factor_trivially;
   t->tolerance = !tolerance ? 1e-6 : strcmp(tolerance, "any") == 0 ? -1 : strtod(tolerance, NULL);
   return t->passes != NULL;
 }
