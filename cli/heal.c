@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 
-enum { MOST_TOKENS = 1 << 22 };
+enum { MOST_TOKENS = 1 << 22, EVAL_TOKENS = 1 << 13 };
 
 static void show(void *context, const alb_train_progress *p) {
   alb_heal *heal = context;
@@ -36,6 +36,8 @@ static void fill_options(const alb_convert_cli *cli, const alb_loaded *loaded, a
   const bool shown = !cli->quiet && !cli->no_progress && isatty(STDERR_FILENO);
   heal->options = (alb_train_options){.texts = &heal->texts.sequences,
                                       .texts_hash = heal->texts.hash,
+                                      .eval = cli->eval ? &heal->eval.sequences : NULL,
+                                      .eval_hash = cli->eval ? heal->eval.hash : NULL,
                                       .pooling = loaded->spec.pooling,
                                       .steps = cli->steps,
                                       .seconds = 60 * (cli->minutes > 0 ? cli->minutes : 30),
@@ -48,6 +50,19 @@ static void fill_options(const alb_convert_cli *cli, const alb_loaded *loaded, a
                                       .context = heal};
 }
 
+static alb_status read_texts(alb_diag *diag, const alb_convert_cli *cli, const alb_loaded *loaded, alb_heal *heal,
+                             const char **file) {
+  const char *source = *file;
+  if (loaded->vocab.tokenizer) *file = cli->text;
+  ALB_TRY(alb_source_texts_read(diag, loaded, cli->text, MOST_TOKENS, &heal->texts));
+  if (!cli->eval && heal->texts.sequences.sequences < 2)
+    return alb_fail(diag, ALB_MISSING, "has one text only: one more is needed to measure with");
+  if (cli->eval) *file = cli->eval;
+  if (cli->eval) ALB_TRY(alb_source_texts_read(diag, loaded, cli->eval, EVAL_TOKENS, &heal->eval));
+  *file = source;
+  return ALB_OK;
+}
+
 alb_status alb_heal_begin(alb_diag *diag, const alb_convert_cli *cli, const alb_loaded *loaded, alb_heal *heal,
                           alb_convert_options *options, const char **file) {
   if (loaded->alb) return alb_fail(diag, ALB_UNSUPPORTED, "is an .alb file: heal the checkpoint that it was made of");
@@ -55,12 +70,7 @@ alb_status alb_heal_begin(alb_diag *diag, const alb_convert_cli *cli, const alb_
   if (!heal->checkpoint) return alb_fail_memory(diag, 1, "a path");
   if (!cli->resume && !cli->force && alb_path_exists(heal->checkpoint))
     return alb_fail(diag, ALB_EXISTS, "%s is there: --resume goes on from it, --force drops it", heal->checkpoint);
-  const char *source = *file;
-  if (loaded->vocab.tokenizer) *file = cli->text;
-  ALB_TRY(alb_source_texts_read(diag, loaded, cli->text, MOST_TOKENS, &heal->texts));
-  if (heal->texts.sequences.sequences < 2)
-    return alb_fail(diag, ALB_MISSING, "has one text only: one more is needed to measure with");
-  *file = source;
+  ALB_TRY(read_texts(diag, cli, loaded, heal, file));
   fill_options(cli, loaded, heal);
   options->heal = &heal->options;
   return ALB_OK;
@@ -71,6 +81,7 @@ void alb_heal_end(alb_heal *heal, bool success) {
   if (success && heal->checkpoint) (void)remove(heal->checkpoint);
   free(heal->checkpoint);
   alb_source_texts_free(&heal->texts);
+  alb_source_texts_free(&heal->eval);
 }
 
 void alb_heal_print(const alb_train_report *report) {

@@ -91,7 +91,7 @@ static alb_status trainer_open(trainer *t) {
   }
   if (!memory) return alb_fail_memory(t->diag, (3 + ALB_TUNE_SHARDS) * bytes, "a training");
   memcpy(t->best, t->student->values, bytes);
-  return alb_tune_batches_new(t->diag, t->options->texts, t->options->seed, &t->batches);
+  return alb_tune_batches_new(t->diag, t->options->texts, t->options->eval, t->options->seed, &t->batches);
 }
 
 static void trainer_close(trainer *t) {
@@ -249,6 +249,10 @@ static alb_checkpoint checkpoint_of(trainer *t) {
                           .arrays = {t->student->values, t->adam.first, t->adam.second, t->best}};
 }
 
+static alb_span span_of(const char *text) {
+  return (alb_span){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
 /* Of everything that decides what the training makes. */
 static void make_key(trainer *t) {
   const alb_train_options *o = t->options;
@@ -256,7 +260,8 @@ static void make_key(trainer *t) {
   const alb_span pieces[] = {{(const uint8_t *)t->teacher->values, t->teacher->total * sizeof(float)},
                              {(const uint8_t *)t->student->values, t->student->total * sizeof(float)},
                              {(const uint8_t *)numbers, sizeof numbers},
-                             {(const uint8_t *)o->texts_hash, o->texts_hash ? strlen(o->texts_hash) : 0}};
+                             span_of(o->texts_hash),
+                             span_of(o->eval_hash)};
   t->key = alb_hash_pieces(pieces, sizeof pieces / sizeof pieces[0]);
 }
 

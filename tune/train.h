@@ -22,7 +22,9 @@ typedef struct alb_train_progress {
 
 typedef struct alb_train_options {
   const alb_sequences *texts;
-  const char *texts_hash; /* of their file */
+  const char *texts_hash;    /* of their file */
+  const alb_sequences *eval; /* texts to measure with; default NULL: some of `texts` are held out */
+  const char *eval_hash;
   alb_pooling pooling;
   size_t steps;           /* default 0: by time */
   double seconds;         /* looked at when steps is 0 */
@@ -44,8 +46,9 @@ typedef struct alb_train_report {
 
 /* Changes the layers of the student, which starts as it is and ends as the best that was measured on texts held out.
  * The same for any number of threads; with steps, the same again whether it was interrupted and resumed or not. Errors:
- * ALB_MISSING for fewer than two texts, ALB_MALFORMED, ALB_CHECKSUM, ALB_DIFFERS for a checkpoint that is none, is
- * damaged, or is of another training, ALB_NONFINITE when the rate is too high, ALB_IO, ALB_MEMORY. */
+ * ALB_MISSING when there is nothing to learn from or to measure with, ALB_MALFORMED, ALB_CHECKSUM, ALB_DIFFERS for a
+ * checkpoint that is none, is damaged, or is of another training, ALB_NONFINITE when the rate is too high, ALB_IO,
+ * ALB_MEMORY. */
 alb_status alb_train(alb_diag *diag, const alb_tune_encoder *teacher, alb_tune_encoder *student,
                      const alb_train_options *options, alb_train_report *report);
 

@@ -122,7 +122,7 @@ static void test_rate(void **unused) {
 static void test_batches(void **state) {
   fixture *f = *state;
   alb_tune_batches b;
-  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, 3, &b));
+  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, NULL, 3, &b));
   assert_int_equal(b.held_count, 2);
   assert_int_equal(b.train_count, TEXTS - 2);
   size_t tokens = 0, at = 0, held = 0;
@@ -137,7 +137,30 @@ static void test_batches(void **state) {
   assert_false(alb_tune_batches_seek(&b, 0, TEXTS));
   alb_tune_batches_free(&b);
   f->texts.sequences = 1;
-  assert_int_equal(alb_tune_batches_new(NULL, &f->texts, 3, &b), ALB_MISSING);
+  assert_int_equal(alb_tune_batches_new(NULL, &f->texts, NULL, 3, &b), ALB_MISSING);
+  alb_tune_batches_free(&b);
+}
+
+/* Of the first ten texts, three are measured with: those and texts equal to them are not learned from. */
+static void test_eval(void **state) {
+  fixture *f = *state;
+  alb_tune_batches b;
+  size_t at = 0, tokens = 0;
+  const alb_sequences eval = {3,           f->lengths[0] + f->lengths[1] + f->lengths[2], f->lengths, f->ids, f->types,
+                              f->positions};
+  f->ids[f->texts.tokens - f->lengths[TEXTS - 1]] = f->ids[0]; /* the last text is the first, of one token, again */
+  f->texts.tokens -= f->lengths[TEXTS - 1] - 1;
+  f->lengths[TEXTS - 1] = 1;
+  assert_int_equal(f->lengths[0], 1);
+  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, &eval, 3, &b));
+  assert_int_equal(b.held_count, 3);
+  for (size_t i = 0; i < b.train_count; i++) assert_true(b.train[i] >= 3 && b.train[i] != TEXTS - 1);
+  assert_true(b.train_count <= TEXTS - 4 && b.train_count > TEXTS / 2);
+  while (alb_tune_batches_held(&b, &at))
+    for (int s = 0; s < ALB_TUNE_SHARDS; s++) tokens += b.shard[s].tokens;
+  assert_int_equal(tokens, eval.tokens);
+  alb_tune_batches_free(&b);
+  assert_int_equal(alb_tune_batches_new(NULL, &eval, &f->texts, 3, &b), ALB_MISSING);
   alb_tune_batches_free(&b);
 }
 
@@ -217,6 +240,7 @@ int main(void) {
                                      cmocka_unit_test(test_adamw),
                                      cmocka_unit_test(test_rate),
                                      cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_eval, setup, teardown),
                                      cmocka_unit_test_setup_teardown(test_train, setup, teardown),
                                      cmocka_unit_test(test_checkpoint)};
   return cmocka_run_group_tests(tests, NULL, NULL);
