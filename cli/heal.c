@@ -17,7 +17,7 @@ static void show(void *context, const alb_train_progress *p) {
   const double seconds = p->state->seconds > 0 ? p->state->seconds : 1;
   fprintf(stderr,
           "\r%3.0f %%  step %llu  loss %.4f  held out: loss %.4f, cosine %.4f  %.0f tokens/s  %.0f min left \033[K",
-          100 * (p->done < 1 ? p->done : 1), (unsigned long long)p->state->step, p->loss, p->held_loss, p->held_cosine,
+          100 * (p->done < 1 ? p->done : 1), (unsigned long long)p->state->step, p->loss, p->held.loss, p->held.cosine,
           (double)p->state->tokens / seconds, p->seconds_left / 60);
 }
 
@@ -94,7 +94,12 @@ void alb_heal_print(const alb_train_report *report) {
   fprintf(stderr, "  healed    %llu steps%s, %s tokens of %zu texts in %.0f s\n", (unsigned long long)s->step,
           report->early ? " (then no more got better)" : "", alb_grouped(s->tokens, tokens), report->texts, s->seconds);
   fprintf(stderr, "  held out  %zu texts: loss %.4f before, %.4f after; mean cosine %.4f before, %.4f after\n",
-          report->held, s->first_loss, s->best_loss, s->first_cosine, s->best_cosine);
+          report->held, s->first.loss, s->best.loss, s->first.cosine, s->best.cosine);
+  if (report->head) {
+    fprintf(stderr,
+            "  answers   of the head: distance %.4f before, %.4f after; the same in %.1f %% before, %.1f %% after\n",
+            s->first.answers, s->best.answers, 100 * s->first.same, 100 * s->best.same);
+  }
 }
 
 void alb_heal_json(alb_json *json, const alb_train_report *report) {
@@ -102,10 +107,11 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
   const struct {
     const char *key;
     double value;
-  } numbers[] = {{"loss_before", s->first_loss},
-                 {"loss_after", s->best_loss},
-                 {"cosine_before", s->first_cosine},
-                 {"cosine_after", s->best_cosine}};
+  } numbers[] = {{"loss_before", s->first.loss},       {"loss_after", s->best.loss},
+                 {"cosine_before", s->first.cosine},   {"cosine_after", s->best.cosine},
+                 {"answers_before", s->first.answers}, {"answers_after", s->best.answers},
+                 {"same_before", s->first.same},       {"same_after", s->best.same}};
+  const size_t count = sizeof numbers / sizeof numbers[0] - (report->head ? 0 : 4);
   alb_json_key(json, "healed");
   alb_json_open(json, '{');
   alb_json_key(json, "steps");
@@ -116,7 +122,7 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
   alb_json_double(json, s->seconds, 6);
   alb_json_key(json, "resumed");
   alb_json_bool(json, report->resumed);
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+  for (size_t i = 0; i < count; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_double(json, numbers[i].value, 6);
   }

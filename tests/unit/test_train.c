@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "tests/support/check.h"
 #include "tests/support/random_spec.h"
+#include "tests/support/tiny_encoder.h"
 #include "tune/checkpoint.h"
 
 enum { TEXTS = 40, STATES = SPEC_LAYERS + 1 };
@@ -59,27 +60,29 @@ static int teardown(void **state) {
 
 /* ---- loss ---- */
 
-static void check_slope(fixture *f, alb_pooling pooling) {
+static void check_slope(fixture *f, alb_pooling pooling, const alb_tune_head *head) {
   const alb_sequences batch = random_spec_batch(&f->teacher_model, 4);
-  const alb_tune_goal goal = {pooling, batch.tokens, batch.sequences};
+  alb_tune_goal goal = {.pooling = pooling, .head = head};
+  static float room[4 * SPEC_TOKENS * SPEC_HIDDEN];
   alb_tune_run teacher, student;
   static float d[STATES][SPEC_TOKENS * SPEC_HIDDEN];
   float *dstate[STATES];
   for (int l = 0; l < STATES; l++) dstate[l] = d[l];
+  alb_tune_goal_add(&goal, &batch);
   assert_ok(NULL, alb_tune_run_new(NULL, &f->teacher, SPEC_TOKENS, true, &teacher));
   assert_ok(NULL, alb_tune_run_new(NULL, &f->student, SPEC_TOKENS, true, &student));
   assert_ok(NULL, alb_tune_forward(NULL, &f->teacher, &batch, &teacher));
   assert_ok(NULL, alb_tune_forward(NULL, &f->student, &batch, &student));
-  (void)alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, dstate);
+  (void)alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, dstate, room);
   for (int l = 1; l < STATES; l++) {
     for (size_t i = 0; i < batch.tokens * SPEC_HIDDEN; i += 29) {
       float *x = (l < SPEC_LAYERS ? student.layer[l].input : student.hidden) + i;
       const float kept = *x, h = 1.0f / 64;
       *x = kept + h;
-      alb_tune_loss loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      alb_tune_loss loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL, room);
       double slope = alb_tune_loss_value(&loss);
       *x = kept - h;
-      loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL, room);
       slope = (slope - alb_tune_loss_value(&loss)) / (double)(2 * h);
       *x = kept;
       if (!(fabs(slope - (double)d[l][i]) < 2e-6 + 1e-3 * fabs(slope)))
@@ -91,9 +94,58 @@ static void check_slope(fixture *f, alb_pooling pooling) {
 }
 
 static void test_loss(void **state) {
-  check_slope(*state, ALB_POOL_MEAN);
-  check_slope(*state, ALB_POOL_CLS);
-  check_slope(*state, ALB_POOL_LAST);
+  check_slope(*state, ALB_POOL_MEAN, NULL);
+  check_slope(*state, ALB_POOL_CLS, NULL);
+  check_slope(*state, ALB_POOL_LAST, NULL);
+  check_slope(*state, ALB_POOL_MAX, NULL);
+}
+
+enum { CLASSES = 3 };
+
+/* A head of random numbers. */
+static alb_tune_head head_of(alb_head kind, size_t classes, bool independent, float numbers[]) {
+  const size_t square = SPEC_HIDDEN * SPEC_HIDDEN;
+  uint32_t seed = 7;
+  for (size_t i = 0; i < square + SPEC_HIDDEN + CLASSES * (SPEC_HIDDEN + 1); i++)
+    numbers[i] = ((float)enc_random(&seed, 2001) - 1000.0f) / 2500.0f;
+  return (alb_tune_head){.kind = kind,
+                         .independent = independent,
+                         .hidden = SPEC_HIDDEN,
+                         .classes = classes,
+                         .pooler_w = numbers,
+                         .pooler_b = numbers + square,
+                         .w = numbers + square + SPEC_HIDDEN,
+                         .b = numbers + square + SPEC_HIDDEN + CLASSES * SPEC_HIDDEN};
+}
+
+static void test_heads(void **state) {
+  static float numbers[SPEC_HIDDEN * SPEC_HIDDEN + SPEC_HIDDEN + CLASSES * (SPEC_HIDDEN + 1)];
+  const struct {
+    alb_head kind;
+    size_t classes;
+    bool independent;
+  } heads[] = {{ALB_HEAD_CLASSIFY, CLASSES, false},
+               {ALB_HEAD_CLASSIFY, CLASSES, true},
+               {ALB_HEAD_CLASSIFY, 1, false},
+               {ALB_HEAD_NER, CLASSES, false},
+               {ALB_HEAD_QA, 2, false}};
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    const alb_tune_head head = head_of(heads[i].kind, heads[i].classes, heads[i].independent, numbers);
+    check_slope(*state, ALB_POOL_MEAN, &head);
+  }
+}
+
+/* By hand: two classes, logits of a student 0 and 0, of a teacher log 3 and 0: p = 3/4, 1/4; q = 1/2, 1/2. */
+static void test_distance(void **unused) {
+  float pooler[1] = {0}, w[2] = {1, 0}, room[16], d = 0;
+  const alb_tune_head head = {.kind = ALB_HEAD_NER, .hidden = 1, .classes = 2, .pooler_w = pooler, .w = w};
+  const float s = 0, t = (float)log(3);
+  const alb_tune_head_sums sums = alb_tune_head_loss(&head, 1, &s, &t, 2, &d, room);
+  (void)unused;
+  assert_true(fabs(sums.distance - (0.75 * log(1.5) + 0.25 * log(0.5))) < 1e-6);
+  assert_true(sums.same == 1); /* the first of equals */
+  assert_true(fabsf(d - 2 * (0.5f - 0.75f)) < 1e-6f);
+  assert_int_equal(alb_tune_head_count(&head, 5), 5);
 }
 
 /* ---- steps ---- */
@@ -180,8 +232,8 @@ static void test_train(void **state) {
   memcpy(start, f->student.values, bytes);
   alb_parallel_limit(1);
   assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
-  assert_true(report.trained && report.state.best_loss < 0.5 * report.state.first_loss);
-  assert_true(report.state.best_cosine > report.state.first_cosine);
+  assert_true(report.trained && report.state.best.loss < 0.5 * report.state.first.loss);
+  assert_true(report.state.best.cosine > report.state.first.cosine);
   const size_t layers = f->student.layer_values * sizeof *start;
   assert_memory_equal((char *)f->student.values + layers, (char *)start + layers, bytes - layers);
   memcpy(one, f->student.values, bytes);
@@ -207,7 +259,7 @@ static void write_bytes(const uint8_t *bytes, size_t n) {
 
 /* Every prefix and every changed byte is refused, and changes nothing. */
 static void test_checkpoint(void **unused) {
-  alb_train_state state = {.step = 7, .best_loss = 0.25}, back = {0};
+  alb_train_state state = {.step = 7, .best = {.loss = 0.25}}, back = {0};
   float a[4][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}, b[4][3] = {{0}};
   const alb_checkpoint saved = {{{1, 2}}, 3, &state, {a[0], a[1], a[2], a[3]}};
   alb_checkpoint loaded = {{{1, 2}}, 3, &back, {b[0], b[1], b[2], b[3]}};
@@ -227,7 +279,7 @@ static void test_checkpoint(void **unused) {
   assert_true(back.step == 0 && b[3][2] == 0);
   write_bytes(all.p, all.n);
   assert_ok(NULL, alb_checkpoint_load(NULL, path, &loaded));
-  assert_true(back.step == 7 && back.best_loss == 0.25);
+  assert_true(back.step == 7 && back.best.loss == 0.25);
   assert_memory_equal(a, b, sizeof a);
   loaded.key.bytes[5] = 1;
   assert_int_equal(alb_checkpoint_load(NULL, path, &loaded), ALB_DIFFERS);
@@ -237,6 +289,8 @@ static void test_checkpoint(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_loss, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_heads, setup, teardown),
+                                     cmocka_unit_test(test_distance),
                                      cmocka_unit_test(test_adamw),
                                      cmocka_unit_test(test_rate),
                                      cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
