@@ -395,7 +395,7 @@ alb_status alb_cmd_convert(alb_diag *diag, const alb_convert_cli *cli, const alb
   if (cli->print_after) options.observer = &observer;
   *file = cli->output;
   ALB_TRY(check_output(diag, args->operands[0], cli, &options));
-  const char *const names[] = {args->operands[0], cli->output, cli->text, cli->calib};
+  const char *const names[] = {args->operands[0], cli->output, cli->text, cli->calib, cli->eval};
   ALB_TRY(alb_report_place(diag, cli, names, sizeof names / sizeof *names, &place, file));
   *file = args->operands[0];
   const alb_status status = convert(diag, cli, args->operands[0], &options, &loaded, &place, file);

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 
-enum { MOST_TOKENS = 1 << 22 };
+enum { MOST_TOKENS = 1 << 22, EVAL_TOKENS = 1 << 13 };
 
 static void show(void *context, const alb_train_progress *p) {
   alb_heal *heal = context;
@@ -17,7 +17,7 @@ static void show(void *context, const alb_train_progress *p) {
   const double seconds = p->state->seconds > 0 ? p->state->seconds : 1;
   fprintf(stderr,
           "\r%3.0f %%  step %llu  loss %.4f  held out: loss %.4f, cosine %.4f  %.0f tokens/s  %.0f min left \033[K",
-          100 * (p->done < 1 ? p->done : 1), (unsigned long long)p->state->step, p->loss, p->held_loss, p->held_cosine,
+          100 * (p->done < 1 ? p->done : 1), (unsigned long long)p->state->step, p->loss, p->held.loss, p->held.cosine,
           (double)p->state->tokens / seconds, p->seconds_left / 60);
 }
 
@@ -36,6 +36,8 @@ static void fill_options(const alb_convert_cli *cli, const alb_loaded *loaded, a
   const bool shown = !cli->quiet && !cli->no_progress && isatty(STDERR_FILENO);
   heal->options = (alb_train_options){.texts = &heal->texts.sequences,
                                       .texts_hash = heal->texts.hash,
+                                      .eval = cli->eval ? &heal->eval.sequences : NULL,
+                                      .eval_hash = cli->eval ? heal->eval.hash : NULL,
                                       .pooling = loaded->spec.pooling,
                                       .steps = cli->steps,
                                       .seconds = 60 * (cli->minutes > 0 ? cli->minutes : 30),
@@ -48,6 +50,19 @@ static void fill_options(const alb_convert_cli *cli, const alb_loaded *loaded, a
                                       .context = heal};
 }
 
+static alb_status read_texts(alb_diag *diag, const alb_convert_cli *cli, const alb_loaded *loaded, alb_heal *heal,
+                             const char **file) {
+  const char *source = *file;
+  if (loaded->vocab.tokenizer) *file = cli->text;
+  ALB_TRY(alb_source_texts_read(diag, loaded, cli->text, MOST_TOKENS, &heal->texts));
+  if (!cli->eval && heal->texts.sequences.sequences < 2)
+    return alb_fail(diag, ALB_MISSING, "has one text only: one more is needed to measure with");
+  if (cli->eval) *file = cli->eval;
+  if (cli->eval) ALB_TRY(alb_source_texts_read(diag, loaded, cli->eval, EVAL_TOKENS, &heal->eval));
+  *file = source;
+  return ALB_OK;
+}
+
 alb_status alb_heal_begin(alb_diag *diag, const alb_convert_cli *cli, const alb_loaded *loaded, alb_heal *heal,
                           alb_convert_options *options, const char **file) {
   if (loaded->alb) return alb_fail(diag, ALB_UNSUPPORTED, "is an .alb file: heal the checkpoint that it was made of");
@@ -55,12 +70,7 @@ alb_status alb_heal_begin(alb_diag *diag, const alb_convert_cli *cli, const alb_
   if (!heal->checkpoint) return alb_fail_memory(diag, 1, "a path");
   if (!cli->resume && !cli->force && alb_path_exists(heal->checkpoint))
     return alb_fail(diag, ALB_EXISTS, "%s is there: --resume goes on from it, --force drops it", heal->checkpoint);
-  const char *source = *file;
-  if (loaded->vocab.tokenizer) *file = cli->text;
-  ALB_TRY(alb_source_texts_read(diag, loaded, cli->text, MOST_TOKENS, &heal->texts));
-  if (heal->texts.sequences.sequences < 2)
-    return alb_fail(diag, ALB_MISSING, "has one text only: one more is needed to measure with");
-  *file = source;
+  ALB_TRY(read_texts(diag, cli, loaded, heal, file));
   fill_options(cli, loaded, heal);
   options->heal = &heal->options;
   return ALB_OK;
@@ -71,6 +81,7 @@ void alb_heal_end(alb_heal *heal, bool success) {
   if (success && heal->checkpoint) (void)remove(heal->checkpoint);
   free(heal->checkpoint);
   alb_source_texts_free(&heal->texts);
+  alb_source_texts_free(&heal->eval);
 }
 
 void alb_heal_print(const alb_train_report *report) {
@@ -83,7 +94,12 @@ void alb_heal_print(const alb_train_report *report) {
   fprintf(stderr, "  healed    %llu steps%s, %s tokens of %zu texts in %.0f s\n", (unsigned long long)s->step,
           report->early ? " (then no more got better)" : "", alb_grouped(s->tokens, tokens), report->texts, s->seconds);
   fprintf(stderr, "  held out  %zu texts: loss %.4f before, %.4f after; mean cosine %.4f before, %.4f after\n",
-          report->held, s->first_loss, s->best_loss, s->first_cosine, s->best_cosine);
+          report->held, s->first.loss, s->best.loss, s->first.cosine, s->best.cosine);
+  if (report->head) {
+    fprintf(stderr,
+            "  answers   of the head: distance %.4f before, %.4f after; the same in %.1f %% before, %.1f %% after\n",
+            s->first.answers, s->best.answers, 100 * s->first.same, 100 * s->best.same);
+  }
 }
 
 static void json_curve(alb_json *json, const alb_train_curve *curve) {
@@ -107,10 +123,11 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
   const struct {
     const char *key;
     double value;
-  } numbers[] = {{"loss_before", s->first_loss},
-                 {"loss_after", s->best_loss},
-                 {"cosine_before", s->first_cosine},
-                 {"cosine_after", s->best_cosine}};
+  } numbers[] = {{"loss_before", s->first.loss},       {"loss_after", s->best.loss},
+                 {"cosine_before", s->first.cosine},   {"cosine_after", s->best.cosine},
+                 {"answers_before", s->first.answers}, {"answers_after", s->best.answers},
+                 {"same_before", s->first.same},       {"same_after", s->best.same}};
+  const size_t count = sizeof numbers / sizeof numbers[0] - (report->head ? 0 : 4);
   alb_json_key(json, "healed");
   alb_json_open(json, '{');
   alb_json_key(json, "steps");
@@ -121,7 +138,7 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
   alb_json_double(json, s->seconds, 6);
   alb_json_key(json, "resumed");
   alb_json_bool(json, report->resumed);
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+  for (size_t i = 0; i < count; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_double(json, numbers[i].value, 6);
   }

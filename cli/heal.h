@@ -9,7 +9,7 @@
 
 /* Start with {0}; alb_heal_end at the end. */
 typedef struct alb_heal {
-  alb_source_texts texts;
+  alb_source_texts texts, eval;
   alb_train_options options;
   char *checkpoint; /* its path, owned */
   bool shown;       /* a line of progress stands on the terminal */

@@ -34,20 +34,25 @@ static void put_curve_table(alb_page *page, const alb_train_curve *curve) {
   alb_page_table_end(page, true);
 }
 
-static void put_ends(alb_page *page, const alb_train_state *s) {
+static void put_ends(alb_page *page, const alb_train_report *report) {
+  const alb_train_figures *first = &report->state.first, *best = &report->state.best;
+  const struct {
+    const char *name, *key;
+    double before, after;
+  } rows[] = {{"mean cosine", "cosine", first->cosine, best->cosine},
+              {"loss", "loss", first->loss, best->loss},
+              {"divergence of the head's answers", "answers", first->answers, best->answers},
+              {"part of the answers that are the source's", "same", first->same, best->same}};
+  const size_t count = report->head ? 4 : 2;
   alb_page_table(page, NULL, "held out|before|after");
-  alb_page_row(page, "mean cosine");
-  alb_page_key(page, "healed.cosine_before");
-  alb_page_double_cell(page, s->first_cosine, 6, 4);
-  alb_page_key(page, "healed.cosine_after");
-  alb_page_double_cell(page, s->best_cosine, 6, 4);
-  fputs("</tr>", page->out);
-  alb_page_row(page, "loss");
-  alb_page_key(page, "healed.loss_before");
-  alb_page_double_cell(page, s->first_loss, 6, 4);
-  alb_page_key(page, "healed.loss_after");
-  alb_page_double_cell(page, s->best_loss, 6, 4);
-  fputs("</tr>", page->out);
+  for (size_t i = 0; i < count; i++) {
+    alb_page_row(page, rows[i].name);
+    alb_page_key(page, "healed.%s_before", rows[i].key);
+    alb_page_double_cell(page, rows[i].before, 6, 4);
+    alb_page_key(page, "healed.%s_after", rows[i].key);
+    alb_page_double_cell(page, rows[i].after, 6, 4);
+    fputs("</tr>", page->out);
+  }
   alb_page_table_end(page, false);
 }
 
@@ -59,13 +64,17 @@ void alb_heal_section(alb_page *page, const alb_train_report *report) {
   alb_page_key(page, "healed.steps");
   alb_page_int(page, s->step);
   fputs(" steps over ", page->out);
+  alb_page_key(page, "healed.tokens");
   alb_page_int(page, s->tokens);
   fputs(" tokens of ", page->out);
   alb_page_int(page, report->texts);
-  fprintf(page->out, " texts%s. Measured on ", report->early ? ", until no more got better" : "");
+  fputs(" texts in ", page->out);
+  alb_page_key(page, "healed.seconds");
+  alb_page_double(page, s->seconds, 6, 1);
+  fprintf(page->out, " seconds%s. Measured on ", report->early ? ", until no more got better" : "");
   alb_page_int(page, report->held);
   fputs(" texts that it does not learn from; what is kept is the best measurement, by its loss.</p>\n", page->out);
-  put_ends(page, s);
+  put_ends(page, report);
   put_curves(page, &s->curve);
   put_curve_table(page, &s->curve);
   alb_page_section_end(page);

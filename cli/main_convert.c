@@ -71,6 +71,8 @@ static const alb_option options[] = {
      "largest absolute difference allowed; default: by dtype, relative to the largest magnitude"},
     {"report", 0, ALB_OPTION_TEXT, FIELD(report), C | V | H, "OUT.html",
      "write the report as a page that stands alone, too; - is standard output; default none"},
+    {"eval", 0, ALB_OPTION_TEXT, FIELD(eval), H, "FILE",
+     "texts, one a line, to measure with, never to learn from; default: one in twenty of --text"},
     {"minutes", 0, ALB_OPTION_NUMBER, FIELD(minutes), H, "M", "how long to train; default 30"},
     {"steps", 0, ALB_OPTION_SIZE, FIELD(steps), H, "N",
      "how many batches to train; the same bytes come again; default: by --minutes"},

@@ -40,7 +40,7 @@ void alb_measured_tile(alb_page *page, const alb_measured *measured, const alb_t
     (void)snprintf(text, sizeof text, "with the source's embeddings, %zu texts", measured->texts);
   } else if (heal->trained) {
     alb_page_key(page, "healed.cosine_after");
-    alb_page_double(page, heal->state.best_cosine, 6, 4);
+    alb_page_double(page, heal->state.best.cosine, 6, 4);
     (void)snprintf(text, sizeof text, "on %zu texts held out", heal->held);
   } else {
     fputs("not measured", page->out);

@@ -177,7 +177,8 @@ typedef struct repair {
 static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job *fold) {
   const repair *r = context;
   const alb_convert_options *options = r->job->options;
-  alb_heal_job heal = {&r->job->loaded->spec, options->heal, r->report};
+  const char *score = r->job->loaded->classes.class_score;
+  alb_heal_job heal = {&r->job->loaded->spec, score && strcmp(score, "sigmoid") == 0, options->heal, r->report};
   if (options->calib) ALB_TRY(alb_fold_refit(diag, (void *)(uintptr_t)options->calib, fold));
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }

@@ -56,7 +56,8 @@ static const char *count_text(alb_arena *arena, const char *option, size_t n) {
 /* What a fold was trained with. */
 static const char *heal_text(alb_arena *arena, const alb_train_options *heal) {
   if (!heal) return "";
-  const char *text = alb_arena_printf(arena, " --text xxh128:%s --lr %g --seed %llu --%s %.6g", heal->texts_hash,
+  const char *text = alb_arena_printf(arena, " --text xxh128:%s%s%s --lr %g --seed %llu --%s %.6g", heal->texts_hash,
+                                      heal->eval ? " --eval xxh128:" : "", heal->eval ? heal->eval_hash : "",
                                       heal->rate, (unsigned long long)heal->seed, heal->steps ? "steps" : "minutes",
                                       heal->steps ? (double)heal->steps : heal->seconds / 60);
   return text ? text : "";

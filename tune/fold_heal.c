@@ -43,13 +43,38 @@ static alb_status store(alb_diag *diag, alb_tune_encoder *student, alb_tensors *
   return ALB_OK;
 }
 
+/* The first head of the graph whose answers are looked at; what no head has, is not found. */
+static alb_status load_head(alb_diag *diag, const alb_heal_job *heal, const alb_fold_job *job, alb_tune_head *out,
+                            bool *found) {
+  static const alb_head kinds[] = {ALB_HEAD_CLASSIFY, ALB_HEAD_NER, ALB_HEAD_QA};
+  alb_model_spec spec = *heal->spec;
+  spec.tensors = job->graph->tensors;
+  *found = false;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !*found; i++)
+    if (alb_graph_find(job->graph, alb_head_info(kinds[i])->function) != ALB_NONE)
+      ALB_TRY(alb_tune_head_load(diag, &spec, kinds[i], heal->independent, out, found));
+  return ALB_OK;
+}
+
+static alb_status train(alb_diag *diag, const alb_heal_job *heal, const alb_fold_job *job,
+                        const alb_tune_encoder *teacher, alb_tune_encoder *student) {
+  alb_train_options options = *heal->options;
+  alb_tune_head head = {0};
+  bool found;
+  alb_status status = load_head(diag, heal, job, &head, &found);
+  if (found) options.head = &head;
+  if (status == ALB_OK) status = alb_train(diag, teacher, student, &options, heal->report);
+  alb_tune_head_free(&head);
+  return status;
+}
+
 alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job) {
   const alb_heal_job *heal = context;
   alb_tune_encoder teacher = {0}, student = {0};
   alb_arena arena = {0};
   alb_status status = load(diag, &arena, heal, job, job->source, false, &teacher);
   if (status == ALB_OK) status = load(diag, &arena, heal, job, job->table->tensors, true, &student);
-  if (status == ALB_OK) status = alb_train(diag, &teacher, &student, heal->options, heal->report);
+  if (status == ALB_OK) status = train(diag, heal, job, &teacher, &student);
   if (status == ALB_OK) status = store(diag, &student, job->graph->tensors);
   alb_tune_encoder_free(&teacher);
   alb_tune_encoder_free(&student);

@@ -6,13 +6,15 @@
 #include "tune/train.h"
 
 typedef struct alb_heal_job {
-  const alb_model_spec *spec; /* the source's roles; tensor ids as in the graph's table */
-  const alb_train_options *options;
+  const alb_model_spec *spec;       /* the source's roles; tensor ids as in the graph's table */
+  bool independent;                 /* classes of a text are scored each by itself */
+  const alb_train_options *options; /* its head is looked for here */
   alb_train_report *report;
 } alb_heal_job;
 
-/* Trains the folded layers to compute what the source's did. context: an alb_heal_job. Layers that share a parameter go
- * on sharing it; embeddings and heads stay. Errors: ALB_UNSUPPORTED for layers of another structure, those of
+/* Trains the folded layers to compute what the source's did. context: an alb_heal_job. A head for classes or
+ * answers that the graph has is to give the same answers. Layers that share a parameter go on sharing it; embeddings
+ * and heads stay. Errors: ALB_UNSUPPORTED for layers of another structure, those of
  * alb_train. */
 alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job);
 

@@ -22,6 +22,7 @@ typedef struct worker {
   alb_tune_back back;
   float **dstate; /* [layers + 1] */
   float *block;   /* what they lie in */
+  float *answers; /* room for the head; NULL: there is none */
 } worker;
 
 typedef struct trainer {
@@ -43,8 +44,8 @@ typedef struct trainer {
   worker workers[ALB_PARALLEL_MAX];
   alb_diag diags[ALB_PARALLEL_MAX];
   alb_status status[ALB_PARALLEL_MAX];
-  double held_loss, held_cosine;
-  double started, saved; /* by the clock */
+  alb_train_figures held; /* of the last measurement */
+  double started, saved;  /* by the clock */
   alb_hash128 key;
 } trainer;
 
@@ -68,7 +69,10 @@ static alb_status worker_open(alb_diag *diag, const trainer *t, worker *w) {
   w->block = malloc(layers * state * sizeof *w->block);
   if (!w->dstate || !w->block) return alb_fail_memory(diag, layers * state * sizeof *w->block, "gradients of states");
   for (uint32_t l = 1; l <= layers; l++) w->dstate[l] = w->block + (l - 1) * state;
-  return ALB_OK;
+  if (!t->options->head) return ALB_OK;
+  const size_t floats = alb_tune_head_room(t->options->head, w->student.longest);
+  w->answers = malloc(floats * sizeof *w->answers);
+  return w->answers ? ALB_OK : alb_fail_memory(diag, floats * sizeof *w->answers, "answers of a head");
 }
 
 static void worker_close(worker *w) {
@@ -77,6 +81,7 @@ static void worker_close(worker *w) {
   alb_tune_back_free(&w->back);
   free(w->dstate);
   free(w->block);
+  free(w->answers);
 }
 
 static alb_status trainer_open(trainer *t) {
@@ -91,7 +96,7 @@ static alb_status trainer_open(trainer *t) {
   }
   if (!memory) return alb_fail_memory(t->diag, (3 + ALB_TUNE_SHARDS) * bytes, "a training");
   memcpy(t->best, t->student->values, bytes);
-  return alb_tune_batches_new(t->diag, t->options->texts, t->options->seed, &t->batches);
+  return alb_tune_batches_new(t->diag, t->options->texts, t->options->eval, t->options->seed, &t->batches);
 }
 
 static void trainer_close(trainer *t) {
@@ -117,8 +122,8 @@ static alb_status run_shard(alb_diag *diag, trainer *t, worker *w, size_t s) {
   ALB_TRY(worker_open(diag, t, w));
   ALB_TRY(alb_tune_forward(diag, t->teacher, &batch, &w->teacher));
   ALB_TRY(alb_tune_forward(diag, t->student, &batch, &w->student));
-  t->loss[s] =
-      alb_tune_loss_of(t->student, &batch, &t->goal, &w->student, &w->teacher, t->measuring ? NULL : w->dstate);
+  t->loss[s] = alb_tune_loss_of(t->student, &batch, &t->goal, &w->student, &w->teacher, t->measuring ? NULL : w->dstate,
+                                w->answers);
   if (!t->measuring)
     alb_tune_backward(t->student, &batch, &w->student, (const float *const *)w->dstate, false, &w->back,
                       t->gradients[s]);
@@ -131,24 +136,24 @@ static void run_shards(void *context, size_t index, size_t first, size_t last) {
     t->status[index] = run_shard(&t->diags[index], t, &t->workers[index], s);
 }
 
-/* Runs the shards; *loss gets their sums. */
+/* Runs the shards; *loss gets their sums added. */
 static alb_status run_batch(trainer *t, bool measuring, alb_tune_loss *loss) {
   t->measuring = measuring;
   alb_parallel(ALB_TUNE_SHARDS, 1, run_shards, t);
   for (int i = 0; i < ALB_PARALLEL_MAX; i++)
     if (t->status[i] != ALB_OK) return alb_fail(t->diag, t->status[i], "%s", alb_diag_text(&t->diags[i], t->status[i]));
-  for (int s = 0; s < ALB_TUNE_SHARDS; s++) {
-    loss->states += t->loss[s].states;
-    loss->cosines += t->loss[s].cosines;
-  }
+  for (int s = 0; s < ALB_TUNE_SHARDS; s++) alb_tune_loss_add(loss, &t->loss[s]);
   return ALB_OK;
 }
 
-static void set_goal(trainer *t) {
-  t->goal = (alb_tune_goal){.pooling = t->options->pooling};
+static alb_tune_goal no_goal(const trainer *t) {
+  return (alb_tune_goal){.pooling = t->options->pooling, .head = t->options->head};
+}
+
+static void add_shards(trainer *t) {
   for (int s = 0; s < ALB_TUNE_SHARDS; s++) {
-    t->goal.tokens += t->batches.shard[s].tokens;
-    t->goal.texts += t->batches.shard[s].sequences;
+    const alb_sequences batch = alb_tune_shard_sequences(&t->batches.shard[s]);
+    alb_tune_goal_add(&t->goal, &batch);
   }
 }
 
@@ -156,32 +161,21 @@ static void set_goal(trainer *t) {
 
 static alb_status measure(trainer *t) {
   alb_tune_loss all = {0};
-  size_t texts = 0, tokens = 0;
-  for (size_t at = 0; alb_tune_batches_held(&t->batches, &at);) {
-    alb_tune_loss loss = {0};
-    set_goal(t);
-    ALB_TRY(run_batch(t, true, &loss));
-    all.states += loss.states * (double)t->goal.tokens;
-    all.cosines += loss.cosines * (double)t->goal.texts;
-    tokens += t->goal.tokens;
-    texts += t->goal.texts;
-  }
-  all.states /= (double)tokens;
-  all.cosines /= (double)texts;
-  t->held_loss = alb_tune_loss_value(&all);
-  t->held_cosine = all.cosines;
-  return isfinite(t->held_loss) ? ALB_OK : alb_fail(t->diag, ALB_NONFINITE, "the training diverged: lower the rate");
+  t->goal = no_goal(t);
+  for (size_t at = 0; alb_tune_batches_held(&t->batches, &at);) add_shards(t);
+  for (size_t at = 0; alb_tune_batches_held(&t->batches, &at);) ALB_TRY(run_batch(t, true, &all));
+  t->held = (alb_train_figures){alb_tune_loss_value(&all), all.cosines, all.answers, all.same};
+  return isfinite(t->held.loss) ? ALB_OK : alb_fail(t->diag, ALB_NONFINITE, "the training diverged: lower the rate");
 }
 
 /* Keeps the best. */
 static alb_status measure_and_keep(trainer *t) {
   alb_train_state *state = t->state;
   ALB_TRY(measure(t));
-  alb_train_curve_add(&state->curve, &(alb_train_point){(double)state->step, t->held_loss, t->held_cosine});
+  alb_train_curve_add(&state->curve, &(alb_train_point){(double)state->step, t->held.loss, t->held.cosine});
   state->worse++;
-  if (state->step && t->held_loss >= state->best_loss) return ALB_OK;
-  state->best_loss = t->held_loss;
-  state->best_cosine = t->held_cosine;
+  if (state->step && t->held.loss >= state->best.loss) return ALB_OK;
+  state->best = t->held;
   state->worse = 0;
   memcpy(t->best, t->student->values, t->adam.n * sizeof *t->best);
   return ALB_OK;
@@ -225,7 +219,8 @@ static double part_done(const trainer *t) {
 static alb_status step(trainer *t, double *loss) {
   alb_tune_loss sums = {0};
   alb_tune_batches_next(&t->batches);
-  set_goal(t);
+  t->goal = no_goal(t);
+  add_shards(t);
   ALB_TRY(run_batch(t, false, &sums));
   *loss = alb_tune_loss_value(&sums);
   if (!isfinite(*loss)) return alb_fail(t->diag, ALB_NONFINITE, "the training diverged: lower the rate");
@@ -250,14 +245,20 @@ static alb_checkpoint checkpoint_of(trainer *t) {
                           .arrays = {t->student->values, t->adam.first, t->adam.second, t->best}};
 }
 
+static alb_span span_of(const char *text) {
+  return (alb_span){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
 /* Of everything that decides what the training makes. */
 static void make_key(trainer *t) {
   const alb_train_options *o = t->options;
-  const double numbers[] = {(double)o->steps, o->steps ? 0 : o->seconds, o->rate, (double)o->seed, (double)o->pooling};
+  const double numbers[] = {(double)o->steps, o->steps ? 0 : o->seconds, o->rate,
+                            (double)o->seed,  (double)o->pooling,        o->head ? (double)o->head->kind : -1};
   const alb_span pieces[] = {{(const uint8_t *)t->teacher->values, t->teacher->total * sizeof(float)},
                              {(const uint8_t *)t->student->values, t->student->total * sizeof(float)},
                              {(const uint8_t *)numbers, sizeof numbers},
-                             {(const uint8_t *)o->texts_hash, o->texts_hash ? strlen(o->texts_hash) : 0}};
+                             span_of(o->texts_hash),
+                             span_of(o->eval_hash)};
   t->key = alb_hash_pieces(pieces, sizeof pieces / sizeof pieces[0]);
 }
 
@@ -268,8 +269,7 @@ static alb_status resume(trainer *t) {
     return alb_fail(t->diag, ALB_MALFORMED, "%s: too many measurements", t->options->checkpoint);
   t->adam.step = t->state->step;
   t->report->resumed = true;
-  t->held_loss = t->state->best_loss;
-  t->held_cosine = t->state->best_cosine;
+  t->held = t->state->best;
   alb_tune_encoder_changed(t->student);
   if (alb_tune_batches_seek(&t->batches, t->state->epoch, t->state->next)) return ALB_OK;
   return alb_fail(t->diag, ALB_MALFORMED, "%s: there is no such text", t->options->checkpoint);
@@ -298,7 +298,7 @@ static void tell(const trainer *t, double loss) {
   const double done = part_done(t), speed = t->state->seconds / (double)t->state->step;
   const double left = t->options->steps ? speed * (double)(t->options->steps - t->state->step)
                                         : t->options->seconds - t->state->seconds;
-  const alb_train_progress progress = {t->state, loss, t->held_loss, t->held_cosine, done, left > 0 ? left : 0};
+  const alb_train_progress progress = {t->state, loss, t->held, done, left > 0 ? left : 0};
   if (t->options->progress) t->options->progress(t->options->context, &progress);
 }
 
@@ -312,8 +312,7 @@ static alb_status begin(trainer *t) {
   alb_tune_encoder_changed(t->student);
   if (t->options->resume && t->options->checkpoint && alb_path_exists(t->options->checkpoint)) return resume(t);
   ALB_TRY(measure_and_keep(t));
-  t->state->first_loss = t->held_loss;
-  t->state->first_cosine = t->held_cosine;
+  t->state->first = t->held;
   return ALB_OK;
 }
 
@@ -347,6 +346,7 @@ alb_status alb_train(alb_diag *diag, const alb_tune_encoder *teacher, alb_tune_e
   if (status == ALB_OK) status = loop(t);
   if (status == ALB_OK) memcpy(student->values, t->best, t->adam.n * sizeof *t->best);
   report->trained = status == ALB_OK;
+  report->head = options->head != NULL;
   report->texts = t->batches.train_count;
   report->held = t->batches.held_count;
   trainer_close(t);

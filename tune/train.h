@@ -7,6 +7,12 @@
 #include "tune/batches.h"
 #include "tune/loss.h"
 
+/* Of texts that are not learned from. */
+typedef struct alb_train_figures {
+  double loss, cosine;  /* mean over the texts */
+  double answers, same; /* of a head, as in alb_tune_loss */
+} alb_train_figures;
+
 enum { ALB_TRAIN_POINTS = 128 };
 
 /* A measurement on the texts held out. */
@@ -25,43 +31,49 @@ void alb_train_curve_add(alb_train_curve *curve, const alb_train_point *point);
 /* Where a training is: all that the rest of it depends on. */
 typedef struct alb_train_state {
   uint64_t step, epoch, next, tokens, worse; /* worse: measurements since the best one */
-  double seconds, best_loss, best_cosine;
-  double first_loss, first_cosine; /* of the start */
+  double seconds;
+  alb_train_figures first, best; /* of the start; of the best so far */
   alb_train_curve curve;
 } alb_train_state;
 
 typedef struct alb_train_progress {
   const alb_train_state *state;
-  double loss, held_loss, held_cosine; /* of the last batch; of the last measurement */
-  double done, seconds_left;           /* part of the whole */
+  double loss;            /* of the last batch */
+  alb_train_figures held; /* of the last measurement */
+  double done;            /* part of the whole */
+  double seconds_left;
 } alb_train_progress;
 
 typedef struct alb_train_options {
   const alb_sequences *texts;
-  const char *texts_hash; /* of their file */
+  const char *texts_hash;    /* of their file */
+  const alb_sequences *eval; /* texts to measure with; default NULL: some of `texts` are held out */
+  const char *eval_hash;
   alb_pooling pooling;
-  size_t steps;           /* default 0: by time */
-  double seconds;         /* looked at when steps is 0 */
-  double rate;            /* the highest one */
-  uint64_t seed;          /* default 0 */
-  const char *checkpoint; /* its path; default NULL: none */
-  size_t save_steps;      /* between checkpoints; default 0: every two minutes */
-  bool resume;            /* goes on from the checkpoint where there is one; default false */
+  const alb_tune_head *head; /* behind the encoder, to give the same answers; default NULL: none is looked at */
+  size_t steps;              /* default 0: by time */
+  double seconds;            /* looked at when steps is 0 */
+  double rate;               /* the highest one */
+  uint64_t seed;             /* default 0 */
+  const char *checkpoint;    /* its path; default NULL: none */
+  size_t save_steps;         /* between checkpoints; default 0: every two minutes */
+  bool resume;               /* goes on from the checkpoint where there is one; default false */
   void (*progress)(void *context, const alb_train_progress *progress); /* after each step; default NULL */
   void *context;
 } alb_train_options;
 
 typedef struct alb_train_report {
-  bool trained; /* false: there was nothing to train */
-  bool resumed, early;
+  bool trained;              /* false: there was nothing to train */
+  bool resumed, early, head; /* head: its answers were trained, too */
   size_t texts, held;
   alb_train_state state;
 } alb_train_report;
 
 /* Changes the layers of the student, which starts as it is and ends as the best that was measured on texts held out.
  * The same for any number of threads; with steps, the same again whether it was interrupted and resumed or not. Errors:
- * ALB_MISSING for fewer than two texts, ALB_MALFORMED, ALB_CHECKSUM, ALB_DIFFERS for a checkpoint that is none, is
- * damaged, or is of another training, ALB_NONFINITE when the rate is too high, ALB_IO, ALB_MEMORY. */
+ * ALB_MISSING when there is nothing to learn from or to measure with, ALB_MALFORMED, ALB_CHECKSUM, ALB_DIFFERS for a
+ * checkpoint that is none, is damaged, or is of another training, ALB_NONFINITE when the rate is too high, ALB_IO,
+ * ALB_MEMORY. */
 alb_status alb_train(alb_diag *diag, const alb_tune_encoder *teacher, alb_tune_encoder *student,
                      const alb_train_options *options, alb_train_report *report);
 

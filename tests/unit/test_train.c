@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "tests/support/check.h"
 #include "tests/support/random_spec.h"
+#include "tests/support/tiny_encoder.h"
 #include "tune/checkpoint.h"
 
 enum { TEXTS = 40, STATES = SPEC_LAYERS + 1 };
@@ -59,27 +60,29 @@ static int teardown(void **state) {
 
 /* ---- loss ---- */
 
-static void check_slope(fixture *f, alb_pooling pooling) {
+static void check_slope(fixture *f, alb_pooling pooling, const alb_tune_head *head) {
   const alb_sequences batch = random_spec_batch(&f->teacher_model, 4);
-  const alb_tune_goal goal = {pooling, batch.tokens, batch.sequences};
+  alb_tune_goal goal = {.pooling = pooling, .head = head};
+  static float room[4 * SPEC_TOKENS * SPEC_HIDDEN];
   alb_tune_run teacher, student;
   static float d[STATES][SPEC_TOKENS * SPEC_HIDDEN];
   float *dstate[STATES];
   for (int l = 0; l < STATES; l++) dstate[l] = d[l];
+  alb_tune_goal_add(&goal, &batch);
   assert_ok(NULL, alb_tune_run_new(NULL, &f->teacher, SPEC_TOKENS, true, &teacher));
   assert_ok(NULL, alb_tune_run_new(NULL, &f->student, SPEC_TOKENS, true, &student));
   assert_ok(NULL, alb_tune_forward(NULL, &f->teacher, &batch, &teacher));
   assert_ok(NULL, alb_tune_forward(NULL, &f->student, &batch, &student));
-  (void)alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, dstate);
+  (void)alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, dstate, room);
   for (int l = 1; l < STATES; l++) {
     for (size_t i = 0; i < batch.tokens * SPEC_HIDDEN; i += 29) {
       float *x = (l < SPEC_LAYERS ? student.layer[l].input : student.hidden) + i;
       const float kept = *x, h = 1.0f / 64;
       *x = kept + h;
-      alb_tune_loss loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      alb_tune_loss loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL, room);
       double slope = alb_tune_loss_value(&loss);
       *x = kept - h;
-      loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL);
+      loss = alb_tune_loss_of(&f->student, &batch, &goal, &student, &teacher, NULL, room);
       slope = (slope - alb_tune_loss_value(&loss)) / (double)(2 * h);
       *x = kept;
       if (!(fabs(slope - (double)d[l][i]) < 2e-6 + 1e-3 * fabs(slope)))
@@ -91,9 +94,58 @@ static void check_slope(fixture *f, alb_pooling pooling) {
 }
 
 static void test_loss(void **state) {
-  check_slope(*state, ALB_POOL_MEAN);
-  check_slope(*state, ALB_POOL_CLS);
-  check_slope(*state, ALB_POOL_LAST);
+  check_slope(*state, ALB_POOL_MEAN, NULL);
+  check_slope(*state, ALB_POOL_CLS, NULL);
+  check_slope(*state, ALB_POOL_LAST, NULL);
+  check_slope(*state, ALB_POOL_MAX, NULL);
+}
+
+enum { CLASSES = 3 };
+
+/* A head of random numbers. */
+static alb_tune_head head_of(alb_head kind, size_t classes, bool independent, float numbers[]) {
+  const size_t square = SPEC_HIDDEN * SPEC_HIDDEN;
+  uint32_t seed = 7;
+  for (size_t i = 0; i < square + SPEC_HIDDEN + CLASSES * (SPEC_HIDDEN + 1); i++)
+    numbers[i] = ((float)enc_random(&seed, 2001) - 1000.0f) / 2500.0f;
+  return (alb_tune_head){.kind = kind,
+                         .independent = independent,
+                         .hidden = SPEC_HIDDEN,
+                         .classes = classes,
+                         .pooler_w = numbers,
+                         .pooler_b = numbers + square,
+                         .w = numbers + square + SPEC_HIDDEN,
+                         .b = numbers + square + SPEC_HIDDEN + CLASSES * SPEC_HIDDEN};
+}
+
+static void test_heads(void **state) {
+  static float numbers[SPEC_HIDDEN * SPEC_HIDDEN + SPEC_HIDDEN + CLASSES * (SPEC_HIDDEN + 1)];
+  const struct {
+    alb_head kind;
+    size_t classes;
+    bool independent;
+  } heads[] = {{ALB_HEAD_CLASSIFY, CLASSES, false},
+               {ALB_HEAD_CLASSIFY, CLASSES, true},
+               {ALB_HEAD_CLASSIFY, 1, false},
+               {ALB_HEAD_NER, CLASSES, false},
+               {ALB_HEAD_QA, 2, false}};
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    const alb_tune_head head = head_of(heads[i].kind, heads[i].classes, heads[i].independent, numbers);
+    check_slope(*state, ALB_POOL_MEAN, &head);
+  }
+}
+
+/* By hand: two classes, logits of a student 0 and 0, of a teacher log 3 and 0: p = 3/4, 1/4; q = 1/2, 1/2. */
+static void test_distance(void **unused) {
+  float pooler[1] = {0}, w[2] = {1, 0}, room[16], d = 0;
+  const alb_tune_head head = {.kind = ALB_HEAD_NER, .hidden = 1, .classes = 2, .pooler_w = pooler, .w = w};
+  const float s = 0, t = (float)log(3);
+  const alb_tune_head_sums sums = alb_tune_head_loss(&head, 1, &s, &t, 2, &d, room);
+  (void)unused;
+  assert_true(fabs(sums.distance - (0.75 * log(1.5) + 0.25 * log(0.5))) < 1e-6);
+  assert_true(sums.same == 1); /* the first of equals */
+  assert_true(fabsf(d - 2 * (0.5f - 0.75f)) < 1e-6f);
+  assert_int_equal(alb_tune_head_count(&head, 5), 5);
 }
 
 /* ---- steps ---- */
@@ -122,7 +174,7 @@ static void test_rate(void **unused) {
 static void test_batches(void **state) {
   fixture *f = *state;
   alb_tune_batches b;
-  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, 3, &b));
+  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, NULL, 3, &b));
   assert_int_equal(b.held_count, 2);
   assert_int_equal(b.train_count, TEXTS - 2);
   size_t tokens = 0, at = 0, held = 0;
@@ -137,7 +189,30 @@ static void test_batches(void **state) {
   assert_false(alb_tune_batches_seek(&b, 0, TEXTS));
   alb_tune_batches_free(&b);
   f->texts.sequences = 1;
-  assert_int_equal(alb_tune_batches_new(NULL, &f->texts, 3, &b), ALB_MISSING);
+  assert_int_equal(alb_tune_batches_new(NULL, &f->texts, NULL, 3, &b), ALB_MISSING);
+  alb_tune_batches_free(&b);
+}
+
+/* Of the first ten texts, three are measured with: those and texts equal to them are not learned from. */
+static void test_eval(void **state) {
+  fixture *f = *state;
+  alb_tune_batches b;
+  size_t at = 0, tokens = 0;
+  const alb_sequences eval = {3,           f->lengths[0] + f->lengths[1] + f->lengths[2], f->lengths, f->ids, f->types,
+                              f->positions};
+  f->ids[f->texts.tokens - f->lengths[TEXTS - 1]] = f->ids[0]; /* the last text is the first, of one token, again */
+  f->texts.tokens -= f->lengths[TEXTS - 1] - 1;
+  f->lengths[TEXTS - 1] = 1;
+  assert_int_equal(f->lengths[0], 1);
+  assert_ok(NULL, alb_tune_batches_new(NULL, &f->texts, &eval, 3, &b));
+  assert_int_equal(b.held_count, 3);
+  for (size_t i = 0; i < b.train_count; i++) assert_true(b.train[i] >= 3 && b.train[i] != TEXTS - 1);
+  assert_true(b.train_count <= TEXTS - 4 && b.train_count > TEXTS / 2);
+  while (alb_tune_batches_held(&b, &at))
+    for (int s = 0; s < ALB_TUNE_SHARDS; s++) tokens += b.shard[s].tokens;
+  assert_int_equal(tokens, eval.tokens);
+  alb_tune_batches_free(&b);
+  assert_int_equal(alb_tune_batches_new(NULL, &eval, &f->texts, 3, &b), ALB_MISSING);
   alb_tune_batches_free(&b);
 }
 
@@ -157,8 +232,8 @@ static void test_train(void **state) {
   memcpy(start, f->student.values, bytes);
   alb_parallel_limit(1);
   assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
-  assert_true(report.trained && report.state.best_loss < 0.5 * report.state.first_loss);
-  assert_true(report.state.best_cosine > report.state.first_cosine);
+  assert_true(report.trained && report.state.best.loss < 0.5 * report.state.first.loss);
+  assert_true(report.state.best.cosine > report.state.first.cosine);
   const size_t layers = f->student.layer_values * sizeof *start;
   assert_memory_equal((char *)f->student.values + layers, (char *)start + layers, bytes - layers);
   memcpy(one, f->student.values, bytes);
@@ -184,7 +259,7 @@ static void write_bytes(const uint8_t *bytes, size_t n) {
 
 /* Every prefix and every changed byte is refused, and changes nothing. */
 static void test_checkpoint(void **unused) {
-  alb_train_state state = {.step = 7, .best_loss = 0.25}, back = {0};
+  alb_train_state state = {.step = 7, .best = {.loss = 0.25}}, back = {0};
   float a[4][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}, b[4][3] = {{0}};
   const alb_checkpoint saved = {{{1, 2}}, 3, &state, {a[0], a[1], a[2], a[3]}};
   alb_checkpoint loaded = {{{1, 2}}, 3, &back, {b[0], b[1], b[2], b[3]}};
@@ -204,7 +279,7 @@ static void test_checkpoint(void **unused) {
   assert_true(back.step == 0 && b[3][2] == 0);
   write_bytes(all.p, all.n);
   assert_ok(NULL, alb_checkpoint_load(NULL, path, &loaded));
-  assert_true(back.step == 7 && back.best_loss == 0.25);
+  assert_true(back.step == 7 && back.best.loss == 0.25);
   assert_memory_equal(a, b, sizeof a);
   loaded.key.bytes[5] = 1;
   assert_int_equal(alb_checkpoint_load(NULL, path, &loaded), ALB_DIFFERS);
@@ -214,9 +289,12 @@ static void test_checkpoint(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_loss, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_heads, setup, teardown),
+                                     cmocka_unit_test(test_distance),
                                      cmocka_unit_test(test_adamw),
                                      cmocka_unit_test(test_rate),
                                      cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_eval, setup, teardown),
                                      cmocka_unit_test_setup_teardown(test_train, setup, teardown),
                                      cmocka_unit_test(test_checkpoint)};
   return cmocka_run_group_tests(tests, NULL, NULL);
