@@ -15,7 +15,7 @@ typedef struct alb_convert_cli {
   uint64_t onnx_external;
   const char *onnx_int8;
   double atol, min_fidelity; /* < 0: not given */
-  bool share_norms, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
+  bool share_norms, align, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
   unsigned verbose;
 } alb_convert_cli;
 
