@@ -69,7 +69,8 @@ typedef struct alb_point {
   const char *name;
   uint64_t bytes;
   double mean, low;
-  bool main; /* the one that the page is about; the others are joined by a line */
+  bool main;   /* the one that the page is about */
+  bool guided; /* a line joins those that are */
 } alb_point;
 
 /* Bytes against fidelity. Points come in the order of their bytes. */

@@ -46,7 +46,7 @@ static double x_of(const axes *a, const alb_point *point) {
 static void put_guide(alb_page *page, const axes *a, const alb_point *points, size_t count) {
   fputs("<polyline class=\"guide\" points=\"", page->out);
   for (size_t i = 0; i < count; i++) {
-    if (points[i].main) continue;
+    if (!points[i].guided) continue;
     fprintf(page->out, "%.1f,%.1f ", x_of(a, &points[i]), alb_scale_at(&a->y, points[i].mean));
   }
   fputs("\"/>\n", page->out);

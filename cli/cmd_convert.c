@@ -343,7 +343,7 @@ static alb_status convert_loaded(alb_diag *diag, const alb_convert_options *opti
   alb_arena arena = {0};
   alb_status status = ALB_OK;
   if (report->cli->report) {
-    status = alb_inspect_layers(diag, loaded, &arena, &layers);
+    status = alb_inspect_layers(diag, loaded, &arena, &layers, NULL);
     report->layers = &layers;
   }
   if (status == ALB_OK) {

@@ -2,7 +2,7 @@
 #include "cli/inspect.h"
 
 alb_status alb_cmd_inspect(alb_diag *diag, const alb_convert_cli *cli, const alb_args *args, const char **file) {
-  alb_inspection inspection = {0};
+  alb_inspection inspection = {.align = cli->align};
   if (args->operand_count != 1) {
     return alb_fail(diag, ALB_USAGE, "inspect: expected one FILE-OR-DIR, got %zu", args->operand_count);
   }

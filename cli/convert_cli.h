@@ -6,7 +6,8 @@
 
 /* Options of all commands; each command reads its own. Set to zero before parsing. */
 typedef struct alb_convert_cli {
-  const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib, *eval;
+  const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib,
+      *eval;
   double minutes, lr;
   size_t steps, seed, save_steps;
   bool resume, healing; /* healing: set by the command heal */
@@ -15,7 +16,7 @@ typedef struct alb_convert_cli {
   uint64_t onnx_external;
   const char *onnx_int8;
   double atol, min_fidelity; /* < 0: not given */
-  bool share_norms, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
+  bool share_norms, align, onnx_functions, require_lossless, compress, force, dry_run, json, quiet, no_progress;
   unsigned verbose;
 } alb_convert_cli;
 

@@ -2,9 +2,12 @@
 #include "cli/embed_figures.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "cli/compare.h"
+
+enum { SAMPLES = 1000 }; /* that bound the mean */
 
 /* Sums for Pearson's correlation of x and y; both are cosines, so one pass is exact enough. */
 typedef struct moments {
@@ -64,12 +67,39 @@ static void compare_pairs(const float *a, const float *b, size_t rows, size_t wi
   out->correlation = correlation(&m);
 }
 
+/* splitmix64 (Steele, Lea and Flood 2014): a number below n. */
+static size_t draw(uint64_t *state, size_t n) {
+  uint64_t z = *state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return (size_t)((z ^ (z >> 31)) % n);
+}
+
+static int by_size(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The bootstrap (Efron 1979): means of samples drawn with replacement, the same ones each time. */
+static void bound_mean(const alb_doubles *cosines, alb_embed_figures *out) {
+  double means[SAMPLES] = {0};
+  uint64_t state = 1;
+  for (size_t s = 0; s < SAMPLES; s++) {
+    for (size_t i = 0; i < cosines->count; i++) means[s] += cosines->items[draw(&state, cosines->count)];
+    means[s] /= (double)cosines->count;
+  }
+  qsort(means, SAMPLES, sizeof means[0], by_size);
+  out->from = means[SAMPLES / 20];
+  out->to = means[SAMPLES - 1 - SAMPLES / 20];
+}
+
 bool alb_embed_figures_of(const float *reference, const float *got, size_t rows, size_t width, alb_embed_figures *out) {
   alb_comparison comparison = {0};
   float *a = calloc(rows * width, sizeof *a), *b = calloc(rows * width, sizeof *b);
   const bool memory = a && b && alb_comparison_add(&comparison, reference, got, rows, width);
   if (memory) {
     out->mean = alb_comparison_mean_cosine(&comparison);
+    bound_mean(&comparison.cosines, out);
     out->low = alb_comparison_low_cosine(&comparison);
     out->least = alb_comparison_min_cosine(&comparison);
     out->histogram = (alb_histogram){0};

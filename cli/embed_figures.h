@@ -9,6 +9,7 @@
 
 typedef struct alb_embed_figures {
   double mean, low, least; /* cosines of each text's two embeddings; low: one in twenty is below */
+  double from, to;         /* of the mean: nine in ten samples of as many texts, drawn from these, lie between */
   double nearest;          /* texts whose nearest other text is the same one, as a part of 1 */
   alb_histogram histogram; /* of the cosines */
   double correlation;      /* Pearson's, of the cosines of all pairs of texts; 0 where all cosines are alike */

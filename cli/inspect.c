@@ -3,7 +3,14 @@
 
 const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8, ALB_I4};
 
-alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out) {
+static alb_status find_aligned(alb_diag *diag, alb_graph *graph, alb_arena *arena, alb_align_share *out) {
+  alb_layer_table table;
+  ALB_TRY(alb_layer_table_read(diag, graph, arena, &table));
+  return alb_align_share_find(diag, graph, &table, out);
+}
+
+alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out,
+                              alb_align_share *aligned) {
   alb_tensors tensors = {0};
   alb_graph graph = {0};
   const alb_pass_options options = {0};
@@ -11,6 +18,7 @@ alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *are
   if (status == ALB_OK) status = alb_loaded_graph(diag, loaded, &tensors, &graph);
   if (status == ALB_OK) status = alb_passes_run(diag, &graph, "dedup-blobs,roll-layers", &options, NULL);
   if (status == ALB_OK) status = alb_layer_signature_read(diag, &graph, arena, out);
+  if (status == ALB_OK && aligned) status = find_aligned(diag, &graph, arena, aligned);
   alb_graph_free(&graph);
   alb_tensors_free(&tensors);
   return status;
@@ -81,7 +89,9 @@ const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode
   }
   for (size_t r = 0; r < s->role_count; r++) {
     if (s->roles[r].ffn ? !facts->ffn : !facts->attention) continue;
-    if (s->roles[r].share <= ALB_SHARE_SOME) return "nothing to share: quantise, or fold and heal";
+    if (s->roles[r].share > ALB_SHARE_SOME) continue;
+    return alb_inspect_net_share(inspection, mode) > ALB_SHARE_SOME ? "alike once aligned, not equal: folding is lossy"
+                                                                    : "nothing to share: quantise, or fold and heal";
   }
   return "alike, not equal: folding is lossy";
 }
@@ -100,7 +110,7 @@ static void count(alb_inspection *out) {
 alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out) {
   out->path = path;
   ALB_TRY(alb_model_load(diag, path, &out->loaded));
-  ALB_TRY(alb_inspect_layers(diag, &out->loaded, &out->arena, &out->layers));
+  ALB_TRY(alb_inspect_layers(diag, &out->loaded, &out->arena, &out->layers, out->align ? &out->aligned : NULL));
   count(out);
   for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
     for (size_t column = 0; column < ALB_SIZE_DTYPES; column++) {

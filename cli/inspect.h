@@ -6,6 +6,7 @@
 #include "cli/json_out.h"
 #include "converter/convert.h"
 #include "passes/layer_signature.h"
+#include "tune/align_share.h"
 
 enum { ALB_SIZE_DTYPES = 5 };
 extern const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES]; /* the columns of the table of sizes */
@@ -16,16 +17,21 @@ typedef struct alb_inspection {
   alb_loaded loaded;
   alb_arena arena;
   alb_layer_signature layers;
+  bool align; /* asked for */
+  alb_align_share aligned;
   uint64_t sizes[ALB_SHARE_COUNT][ALB_SIZE_DTYPES]; /* of the file in bytes; 0: cannot be made */
   bool lossy[ALB_SHARE_COUNT];                      /* the mode folds layers that differ */
   uint64_t source_bytes, file_bytes, parameters;    /* stored numbers, equal tensors counted once */
 } alb_inspection;
 
+/* out->align is the caller's to set. */
 alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out);
 void alb_inspection_free(alb_inspection *inspection);
 
-/* How the layers of a model relate; arrays in the arena. */
-alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out);
+/* How the layers of a model relate; arrays in the arena. What they have in common once aligned, too, unless `aligned`
+ * is NULL: that takes long. */
+alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out,
+                              alb_align_share *aligned);
 
 /* The first tensor of the table with the same bytes as tensor t: t itself when there is none. */
 uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
@@ -37,9 +43,16 @@ bool alb_block_is_equal(const alb_block_signature *block, size_t layers);
 #define ALB_SHARE_SOME 0.5
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode);
 
+/* What a mode's matrices have in common after alignment, less what random ones have: 0 none, 1 all. */
+double alb_inspect_net_share(const alb_inspection *inspection, alb_share_mode mode);
+
 void alb_inspection_print(const alb_inspection *inspection, FILE *out);
 /* An array of rows of an attention or FFN block's cosines. */
 void alb_inspect_cosines_json(alb_json *json, const alb_block_signature *block, size_t layers);
 void alb_inspection_json(const alb_inspection *inspection, FILE *out);
+
+/* Of --align. (inspect_align.c) */
+void alb_inspection_print_aligned(const alb_inspection *inspection, FILE *out);
+void alb_inspection_json_aligned(alb_json *json, const alb_inspection *inspection);
 
 #endif

@@ -204,6 +204,7 @@ void alb_inspection_json(const alb_inspection *in, FILE *out) {
   json_block(&json, "attention", &in->layers.attention, in->layers.layers);
   json_block(&json, "ffn", &in->layers.ffn, in->layers.layers);
   json_shareability(&json, in);
+  if (in->align) alb_inspection_json_aligned(&json, in);
   json_sizes(&json, in);
   alb_json_key(&json, "unused");
   alb_json_open(&json, '[');

@@ -147,6 +147,7 @@ void alb_inspection_print(const alb_inspection *in, FILE *out) {
   print_tensors(in, out);
   print_layers(in, out);
   print_shareability(in, out);
+  if (in->align) alb_inspection_print_aligned(in, out);
   print_sizes(in, out);
   if (in->loaded.note) fprintf(out, "\nNote: %s\n", in->loaded.note);
   if (in->loaded.binding.unused_count) fprintf(out, "\nNot used:");

@@ -37,6 +37,8 @@ static const alb_option options[] = {
     {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
     {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},
+    {"align", 0, ALB_OPTION_FLAG, FIELD(align), I, NULL,
+     "also say what layers have in common once aligned, beside random matrices (slow); default off"},
     {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C | H, NULL,
      "fold LayerNorms and biases too; default: they stay per layer"},
     {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C | H, "f32|f16|bf16|int8|int4",

@@ -11,6 +11,9 @@
 /* Tokens that are run: more change the figures little. Sequences at a time: bounds memory. */
 enum { MEASURED_TOKENS = 1 << 15, AT_ONCE = 32 };
 
+/* Texts that the layer to leave out is chosen on. */
+enum { CHOSEN_ON = 128 };
+
 typedef struct measuring {
   alb_diag *diag;
   const alb_convert_cli *cli;
@@ -23,6 +26,13 @@ typedef struct measuring {
   alb_measured *out;
 } measuring;
 
+/* What a conversion made. */
+typedef struct made {
+  uint64_t bytes;
+  bool quantised, lossy;
+  size_t layers;
+} made;
+
 static alb_status no_memory(const measuring *m) {
   return alb_fail_memory(m->diag, 0, "measuring");
 }
@@ -34,8 +44,7 @@ static void path_of(const measuring *m, const char *name, char path[560]) {
 }
 
 /* Writes folder/name.alb; the golden outputs, which are not looked at, are left out. */
-static alb_status make(const measuring *m, const char *name, alb_convert_options options, uint64_t *bytes,
-                       bool *quantised) {
+static alb_status make(const measuring *m, const char *name, alb_convert_options options, made *out) {
   char path[560];
   alb_conversion conversion;
   path_of(m, name, path);
@@ -45,8 +54,8 @@ static alb_status make(const measuring *m, const char *name, alb_convert_options
   options.replace = options.sizes_only = true;
   options.task = m->options->task;
   const alb_status status = alb_convert(m->diag, m->loaded, path, &options, &conversion);
-  if (bytes) *bytes = conversion.size;
-  if (quantised && status == ALB_OK) *quantised = strncmp(conversion.dtype, "int", 3) == 0;
+  *out = (made){conversion.size, false, conversion.fold.lossy, conversion.layers};
+  if (status == ALB_OK) out->quantised = strncmp(conversion.dtype, "int", 3) == 0;
   alb_conversion_free(&conversion);
   return status;
 }
@@ -64,8 +73,7 @@ static alb_status run_some(const measuring *m, const alb_subject *subject, size_
   return alb_subject_run(m->diag, subject, &batch, "embed", values + first * m->width, count * m->width);
 }
 
-static alb_status run_all(const measuring *m, const alb_subject *subject, float *values) {
-  const size_t count = m->texts->lengths.count;
+static alb_status run_all(const measuring *m, const alb_subject *subject, size_t count, float *values) {
   size_t offset = 0;
   for (size_t first = 0; first < count; first += AT_ONCE) {
     const size_t some = count - first < AT_ONCE ? count - first : AT_ONCE;
@@ -75,8 +83,8 @@ static alb_status run_all(const measuring *m, const alb_subject *subject, float 
   return ALB_OK;
 }
 
-/* The embeddings that a model made here gives; *out is the caller's to free. */
-static alb_status embed(measuring *m, const char *name, float **out) {
+/* The embeddings that a model made here gives of the first texts; *out is the caller's to free. The model goes. */
+static alb_status embed(measuring *m, const char *name, size_t count, float **out) {
   char path[560];
   alb_subject subject;
   path_of(m, name, path);
@@ -85,8 +93,8 @@ static alb_status embed(measuring *m, const char *name, float **out) {
   if (status == ALB_OK && !m->width) {
     status = alb_fail(m->diag, ALB_UNSUPPORTED, "--text: the model gives no embedding to measure");
   }
-  if (status == ALB_OK) *out = calloc(m->texts->lengths.count * m->width, sizeof **out);
-  if (status == ALB_OK) status = *out ? run_all(m, &subject, *out) : no_memory(m);
+  if (status == ALB_OK) *out = calloc(count * m->width, sizeof **out);
+  if (status == ALB_OK) status = *out ? run_all(m, &subject, count, *out) : no_memory(m);
   alb_subject_close(&subject);
   (void)unlink(path);
   return status;
@@ -94,12 +102,10 @@ static alb_status embed(measuring *m, const char *name, float **out) {
 
 /* ---- figures ---- */
 
-static alb_status compare(measuring *m, const char *name, alb_embed_figures *out) {
+static alb_status compare(measuring *m, const char *name, size_t count, alb_embed_figures *out) {
   float *got = NULL;
-  alb_status status = embed(m, name, &got);
-  if (status == ALB_OK && !alb_embed_figures_of(m->reference, got, m->texts->lengths.count, m->width, out)) {
-    status = no_memory(m);
-  }
+  alb_status status = embed(m, name, count, &got);
+  if (status == ALB_OK && !alb_embed_figures_of(m->reference, got, count, m->width, out)) status = no_memory(m);
   free(got);
   return status;
 }
@@ -119,35 +125,66 @@ static alb_convert_options control_of(const measuring *m, alb_dtype dtype) {
   return options;
 }
 
+static alb_convert_options exact(void) {
+  return (alb_convert_options){.passes = {.mode = alb_share_by_name(alb_str_of("exact"))}};
+}
+
 /* int8 or int4, whichever is nearer in bytes. */
 static alb_status measure_control(measuring *m) {
-  uint64_t wide = 0, narrow = 0;
-  ALB_TRY(make(m, "int8", control_of(m, ALB_I8), &wide, NULL));
-  ALB_TRY(make(m, "int4", control_of(m, ALB_I4), &narrow, NULL));
+  made wide, narrow;
+  ALB_TRY(make(m, "int8", control_of(m, ALB_I8), &wide));
+  ALB_TRY(make(m, "int4", control_of(m, ALB_I4), &narrow));
   m->out->control_tables = m->options->passes.embedding_size > 0;
-  const bool is_wide = distance(wide, m->out->bytes) <= distance(narrow, m->out->bytes);
+  const bool is_wide = distance(wide.bytes, m->out->bytes) <= distance(narrow.bytes, m->out->bytes);
   m->out->control_dtype = is_wide ? "int8" : "int4";
-  m->out->control_bytes = is_wide ? wide : narrow;
-  ALB_TRY(compare(m, m->out->control_dtype, &m->out->control));
+  m->out->control_bytes = is_wide ? wide.bytes : narrow.bytes;
+  ALB_TRY(compare(m, m->out->control_dtype, m->texts->lengths.count, &m->out->control));
   if (!m->cli->report) return ALB_OK;
   m->out->other_dtype = is_wide ? "int4" : "int8";
-  m->out->other_bytes = is_wide ? narrow : wide;
-  return compare(m, m->out->other_dtype, &m->out->other);
+  m->out->other_bytes = is_wide ? narrow.bytes : wide.bytes;
+  return compare(m, m->out->other_dtype, m->texts->lengths.count, &m->out->other);
+}
+
+static alb_status measure_without(measuring *m, size_t layer, size_t count, made *bytes, alb_embed_figures *out) {
+  alb_convert_options options = exact();
+  options.passes.left_out = layer;
+  ALB_TRY(make(m, "less", options, bytes));
+  return compare(m, "less", count, out);
+}
+
+/* The source without the layer that is missed least, judged by the first texts. */
+static alb_status measure_deletion(measuring *m, size_t layers) {
+  const size_t texts = m->texts->lengths.count, some = texts < CHOSEN_ON ? texts : CHOSEN_ON;
+  double best = -2;
+  made less = {0};
+  m->out->layers = layers;
+  for (size_t l = 1; layers > 1 && l <= layers; l++) {
+    alb_embed_figures figures;
+    ALB_TRY(measure_without(m, l, some, &less, &figures));
+    if (figures.mean > best) m->out->deleted_layer = l, best = figures.mean;
+  }
+  if (!m->out->deleted_layer) return ALB_OK;
+  ALB_TRY(measure_without(m, m->out->deleted_layer, texts, &less, &m->out->deleted));
+  m->out->deleted_bytes = less.bytes;
+  return ALB_OK;
 }
 
 /* What was asked for comes first: it may be refused. */
 static alb_status measure_models(measuring *m) {
-  const alb_convert_options source = {.passes = {.mode = alb_share_by_name(alb_str_of("none"))}};
-  bool quantised = false;
-  ALB_TRY(make(m, "model", *m->options, &m->out->bytes, NULL));
-  ALB_TRY(make(m, "source", source, NULL, &quantised));
-  ALB_TRY(embed(m, "source", &m->reference));
-  ALB_TRY(compare(m, "model", &m->out->model));
-  return quantised ? ALB_OK : measure_control(m);
+  const alb_convert_options unshared = {.passes = {.mode = alb_share_by_name(alb_str_of("none"))}};
+  const size_t texts = m->texts->lengths.count;
+  made model, source;
+  ALB_TRY(make(m, "model", *m->options, &model));
+  m->out->bytes = model.bytes;
+  ALB_TRY(make(m, "source", unshared, &source));
+  ALB_TRY(embed(m, "source", texts, &m->reference));
+  ALB_TRY(compare(m, "model", texts, &m->out->model));
+  if (!source.quantised) ALB_TRY(measure_control(m));
+  return model.lossy ? measure_deletion(m, model.layers) : ALB_OK;
 }
 
 static void remove_folder(const measuring *m) {
-  static const char *const names[] = {"model", "source", "int8", "int4"};
+  static const char *const names[] = {"model", "source", "int8", "int4", "less"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[560];
     path_of(m, names[i], path);
@@ -204,81 +241,4 @@ alb_status alb_measure(alb_diag *diag, const alb_convert_cli *cli, alb_loaded *l
   }
   alb_source_texts_free(&texts);
   return status;
-}
-
-/* ---- report ---- */
-
-static void print_figures(FILE *out, const char *what, uint64_t bytes, const alb_embed_figures *f) {
-  char text[32];
-  fprintf(out, "  %-9s %15s bytes: cosine mean %.4f, p5 %.4f, min %.4f; same nearest text %.1f %%, similarities %.4f\n",
-          what, alb_grouped(bytes, text), f->mean, f->low, f->least, 100 * f->nearest, f->correlation);
-}
-
-void alb_measured_print(const alb_measured *measured, FILE *out) {
-  if (!measured->texts) return;
-  fprintf(out, "  measured  on every second line of the text: %zu texts, %zu tokens, against the source unshared\n",
-          measured->texts, measured->tokens);
-  print_figures(out, "this", measured->bytes, &measured->model);
-  if (measured->control_dtype) {
-    char what[16];
-    (void)snprintf(what, sizeof what, measured->control_tables ? "%s words" : "%s only", measured->control_dtype);
-    print_figures(out, what, measured->control_bytes, &measured->control);
-    if (measured->control_tables && measured->control_bytes <= measured->bytes &&
-        measured->control.mean >= measured->model.mean) {
-      fprintf(out, "            --embeddings %s without --embedding-size is smaller and nearer to the source\n",
-              measured->control_dtype);
-    }
-  }
-}
-
-static void json_figures(alb_json *json, const char *key, const char *dtype, uint64_t bytes,
-                         const alb_embed_figures *f) {
-  const struct {
-    const char *key;
-    double value;
-  } figures[] = {{"cosine_mean", f->mean},
-                 {"cosine_p5", f->low},
-                 {"cosine_min", f->least},
-                 {"nearest_agreement", f->nearest},
-                 {"similarity_correlation", f->correlation}};
-  alb_json_key(json, key);
-  alb_json_open(json, '{');
-  if (dtype) {
-    alb_json_key(json, "dtype");
-    alb_json_text(json, alb_str_of(dtype));
-  }
-  alb_json_key(json, "bytes");
-  alb_json_int(json, (int64_t)bytes);
-  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-    alb_json_key(json, figures[i].key);
-    alb_json_double(json, figures[i].value, 6);
-  }
-  alb_json_key(json, "histogram");
-  alb_histogram_json(json, &f->histogram);
-  alb_json_close(json, '}');
-}
-
-void alb_measured_json(const alb_measured *measured, alb_json *json) {
-  alb_json_key(json, "measured");
-  if (!measured->texts) {
-    alb_json_null(json);
-    return;
-  }
-  alb_json_open(json, '{');
-  alb_json_key(json, "text_xxh128");
-  alb_json_text(json, alb_str_of(measured->hash));
-  alb_json_key(json, "texts");
-  alb_json_int(json, (int64_t)measured->texts);
-  alb_json_key(json, "tokens");
-  alb_json_int(json, (int64_t)measured->tokens);
-  alb_json_key(json, "histogram_edges");
-  alb_histogram_edges_json(json);
-  json_figures(json, "model", NULL, measured->bytes, &measured->model);
-  if (measured->control_dtype) {
-    json_figures(json, "control", measured->control_dtype, measured->control_bytes, &measured->control);
-  }
-  if (measured->other_dtype) {
-    json_figures(json, "other_control", measured->other_dtype, measured->other_bytes, &measured->other);
-  }
-  alb_json_close(json, '}');
 }

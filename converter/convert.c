@@ -242,6 +242,13 @@ static void take_written(const alb_written *written, alb_conversion *out) {
   out->notes.capacity = written->notes.capacity;
 }
 
+/* Whether there is something to adjust is known after the passes only, so such texts are not refused. */
+static alb_status note_unused_texts(const job *c, alb_conversion *out) {
+  static const char note[] = "--calib changed nothing: no layers were folded with loss and no matrices made int4";
+  if (!c->options->calib || out->fold.refitted) return ALB_OK;
+  return alb_vec_push(&out->notes, note) ? ALB_OK : alb_fail_memory(c->diag, sizeof note, "a note");
+}
+
 static alb_status write_output(job *c, const char *output, alb_conversion *out) {
   const alb_write_job write = {.package = &c->package,
                                .loaded = c->loaded,
@@ -253,7 +260,8 @@ static alb_status write_output(job *c, const char *output, alb_conversion *out) 
   alb_written written = {0};
   const alb_status status = c->form->write(c->diag, &write, &written);
   take_written(&written, out);
-  return status;
+  ALB_TRY(status);
+  return note_unused_texts(c, out);
 }
 
 static alb_status convert(job *c, const char *output, alb_conversion *out) {

@@ -84,6 +84,7 @@ typedef alb_status alb_factor_helper(alb_diag *diag, void *context, alb_tensors 
 typedef struct alb_pass_options {
   alb_share_mode mode;       /* fold-layers; default exact */
   alb_group_options groups;  /* fold-layers */
+  size_t left_out;           /* drop-layer: the number of the layer, from 1; default 0: none */
   bool share_norms;          /* fold-layers: fold LayerNorms and biases too; default false */
   bool measure;              /* fold-layers: measure how far weights move; default false */
   alb_fold_report *report;   /* fold-layers; may be NULL */

@@ -3,8 +3,8 @@
 
 /* Equal bytes are found first: everything after it compares ids, not bytes. Without it (mode none) every
  * layer is to keep blobs of its own. */
-#define SHARE_EQUAL "dedup-blobs,roll-layers,share-related,fold-layers,"
-#define FOLD "roll-layers,fold-layers,"
+#define SHARE_EQUAL "dedup-blobs,roll-layers,drop-layer,share-related,fold-layers,"
+#define FOLD "roll-layers,drop-layer,fold-layers,"
 
 /* Before fusing, which would hide the sum of embeddings. */
 #define FACTOR "factor-words,"

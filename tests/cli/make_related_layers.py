@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""make_related_layers.py SOURCE OUT rounded|permuted|changed: a BERT whose layer 1 is its layer 0 rounded to f16, with the
-neurons of its FFN in reverse order, or so with one number of the last neuron changed."""
+"""make_related_layers.py SOURCE OUT rounded|permuted|changed|turned: a BERT whose layer 1 is its layer 0 rounded to f16, with the
+neurons of its FFN in reverse order, so with one number of the last neuron changed, or so with the numbers of each head in
+another basis (query and key by one rotation, value and output by another)."""
 import json
 import pathlib
 import shutil
@@ -37,6 +38,28 @@ def reverse(name, shape, values):
     return values
 
 
+def rotate(pairs, c, s):
+    """Rows 2i and 2i + 1 become their rotation by one angle."""
+    out = []
+    for a, b in zip(pairs[::2], pairs[1::2]):
+        out += [[c * x - s * y for x, y in zip(a, b)], [s * x + c * y for x, y in zip(a, b)]]
+    return out
+
+
+def turn(name, shape, values):
+    """Heads have an even width, so that pairs of rows (of columns, in the output) lie in one head."""
+    if ".attention." not in name or "LayerNorm" in name or name.endswith("output.dense.bias"):
+        return values
+    width = len(values) // shape[0]
+    rows = [values[i * width:(i + 1) * width] for i in range(shape[0])]
+    if ".output." in name:
+        columns = rotate([list(c) for c in zip(*rows)], 0.6, 0.8)
+        rows = [list(r) for r in zip(*columns)]
+    else:
+        rows = rotate(rows, 0.6, 0.8) if ".value." in name else rotate(rows, 0.8, -0.6)
+    return [v for row in rows for v in row]
+
+
 def main(source, out, how):
     shutil.copytree(source, out)
     tensors = read(pathlib.Path(out) / "model.safetensors")
@@ -47,6 +70,8 @@ def main(source, out, how):
             values = [struct.unpack("<e", struct.pack("<e", v))[0] for v in values]
         else:
             values = reverse(name, shape, values)
+        if how == "turned":
+            values = turn(name, shape, values)
         if how == "changed" and "intermediate.dense.weight" in name:
             values[0] += 1.0
         tensors[name.replace("layer.0.", "layer.1.")] = (shape, values)

@@ -1,7 +1,7 @@
 /* Runs the passes on texts: tests/passes/NAME.ir holds a graph, "---", and the graph that is expected.
  *
  *   ; pass: fuse-activation        the passes to run
- *   ; share: all  ; groups: 2  ; dtype: int8  ; tables: int4  ; share-norms    options of the passes
+ *   ; share: all  ; groups: 2  ; dtype: int8  ; tables: int4  ; share-norms  ; left-out: 2   options of the passes
  *   ; embedding-size: 4           the width of a factor; as many words as it is are factored exactly
  *   ; equal: 0 3                   blob 3 has the bytes of blob 0 (others are random)
  *   ; tolerance: 0.05              how far values may move; default 1e-6; "any" for lossy passes
@@ -65,10 +65,11 @@ static alb_status factor_trivially(alb_diag *diag, void *context, alb_tensors *t
 static bool read_options(test *t) {
   const char *share = directive(t, "share", 0), *dtype = directive(t, "dtype", 0);
   const char *tables = directive(t, "tables", 0);
-  const char *tolerance = directive(t, "tolerance", 0);
+  const char *tolerance = directive(t, "tolerance", 0), *left_out = directive(t, "left-out", 0);
   t->passes = directive(t, "pass", 0);
   t->options.groups.spec = directive(t, "groups", 0);
   t->options.share_norms = directive(t, "share-norms", 0) != NULL;
+  if (left_out) t->options.left_out = strtoul(left_out, NULL, 10);
   if (share) t->options.mode = alb_share_by_name(alb_str_of(share));
   if (dtype) t->options.dtype = alb_dtype_by_name(alb_str_of(dtype));
   if (tables) t->options.tables = alb_dtype_by_name(alb_str_of(tables));

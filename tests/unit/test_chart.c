@@ -99,11 +99,11 @@ static void draw_histograms(alb_page *page) {
 }
 
 static void draw_points(alb_page *page) {
-  const alb_point points[] = {{"zero", 0, 0, 0, false},
-                              {"same", 5, 1, 1, true},
-                              {"same", 5, 1, 1, false},
-                              {"no number", 7, -1, -1, false},
-                              {"large", UINT64_MAX, 1, 1, false}};
+  const alb_point points[] = {{"zero", 0, 0, 0, false, true},
+                              {"same", 5, 1, 1, true, false},
+                              {"same", 5, 1, 1, false, true},
+                              {"no number", 7, -1, -1, false, true},
+                              {"large", UINT64_MAX, 1, 1, false, true}};
   for (size_t n = 1; n <= 5; n++) alb_chart_points(page, &chart, points, n);
   alb_chart_points(page, &chart, points + 1, 1);
 }

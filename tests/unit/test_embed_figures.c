@@ -13,6 +13,7 @@ static void test_equal(void **state) {
   alb_embed_figures f;
   assert_true(alb_embed_figures_of(corners, corners, ROWS, WIDTH, &f));
   assert_true(fabs(f.mean - 1) < 1e-12 && fabs(f.least - 1) < 1e-12 && f.nearest == 1);
+  assert_true(fabs(f.from - 1) < 1e-12 && fabs(f.to - 1) < 1e-12);
   assert_true(fabs(f.correlation - 1) < 1e-9);
 }
 
@@ -36,6 +37,7 @@ static void test_swapped(void **state) {
   static const float before[ROWS * WIDTH] = {1, 0, 1, 0, 0, 1, 0, 1}, after[ROWS * WIDTH] = {1, 0, 0, 1, 1, 0, 0, 1};
   alb_embed_figures f;
   assert_true(alb_embed_figures_of(before, after, ROWS, WIDTH, &f));
+  assert_true(f.from >= 0 && f.from < 0.5 && f.to > 0.5 && f.to <= 1); /* half are 1, half are 0 */
   assert_true(f.mean == 0.5 && f.least == 0 && f.low == 0 && f.nearest == 0);
   assert_true(fabs(f.correlation + 0.5) < 1e-12);
 }
