@@ -19,7 +19,9 @@ static void random_row(check *c, float *x, size_t n) {
 }
 
 static void round_quantize(check *c) {
-  const size_t rows = random_size(c, 1, 9), width = random_size(c, 1, 300);
+  const size_t rows = random_size(c, 1, 9), whole = ALB_S8_DEPTH * random_size(c, 1, 7);
+  const size_t width =
+      random_bits(c) % 2 ? whole : random_size(c, 1, 300); /* kernels may have a way for whole groups */
   const size_t ldx = width + random_size(c, 0, 5), stride = alb_s8_stride(width), ldq = stride + random_size(c, 0, 70);
   SET_SHAPE(c, "rows=%zu width=%zu ldx=%zu ldq=%zu", rows, width, ldx, ldq);
   const size_t q_bytes = (rows - 1) * ldq + stride;

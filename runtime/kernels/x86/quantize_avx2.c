@@ -48,11 +48,5 @@ static void quantize_group(const float *x, size_t width, uint8_t *q, alb_range *
 }
 
 void alb_quantize_s8_avx2(const alb_quantize_s8 *g) {
-  const size_t groups = alb_s8_groups(g->width);
-  for (size_t r = 0; r < g->rows; r++) {
-    for (size_t i = 0; i < groups; i++) {
-      const size_t at = i * ALB_S8_DEPTH, left = g->width - at < ALB_S8_DEPTH ? g->width - at : ALB_S8_DEPTH;
-      quantize_group(g->x + r * g->ldx + at, left, g->q + r * g->ldq + at, g->range + r * groups + i);
-    }
-  }
+  each_group(g, quantize_group);
 }

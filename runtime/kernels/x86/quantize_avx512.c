@@ -178,20 +178,9 @@ static void quantize_whole(const alb_quantize_s8 *g) {
   quantize_batch(&next, range);
 }
 
-/* Rows with a group that is not whole, group by group. */
-static void quantize_ragged(const alb_quantize_s8 *g) {
-  const size_t groups = alb_s8_groups(g->width);
-  for (size_t r = 0; r < g->rows; r++) {
-    for (size_t i = 0; i < groups; i++) {
-      const size_t at = i * ALB_S8_DEPTH, left = g->width - at < ALB_S8_DEPTH ? g->width - at : ALB_S8_DEPTH;
-      quantize_group(g->x + r * g->ldx + at, left, g->q + r * g->ldq + at, g->range + r * groups + i);
-    }
-  }
-}
-
 void alb_quantize_s8_avx512(const alb_quantize_s8 *g) {
   if (g->width % ALB_S8_DEPTH)
-    quantize_ragged(g);
+    each_group(g, quantize_group); /* with groups that are not whole */
   else
     quantize_whole(g);
 }
