@@ -26,7 +26,7 @@ from bench_peers import HERE, say
 from peer_engines import COMMON, TORCH
 
 ENGINES = ("albert", "torch")
-RATE = 1e-3
+RATE = 2e-3
 MEASURE = 50  # steps after which ours measures, which costs time that PyTorch does not spend here
 
 

@@ -41,7 +41,7 @@ static void fill_options(const alb_convert_cli *cli, const alb_loaded *loaded, a
                                       .pooling = loaded->spec.pooling,
                                       .steps = cli->steps,
                                       .seconds = 60 * (cli->minutes > 0 ? cli->minutes : 30),
-                                      .rate = cli->lr > 0 ? cli->lr : 1e-3,
+                                      .rate = cli->lr > 0 ? cli->lr : 2e-3,
                                       .seed = cli->seed ? cli->seed : 1,
                                       .checkpoint = heal->checkpoint,
                                       .save_steps = cli->save_steps,

@@ -78,7 +78,7 @@ static const alb_option options[] = {
     {"minutes", 0, ALB_OPTION_NUMBER, FIELD(minutes), H, "M", "how long to train; default 30"},
     {"steps", 0, ALB_OPTION_SIZE, FIELD(steps), H, "N",
      "how many batches to train; the same bytes come again; default: by --minutes"},
-    {"lr", 0, ALB_OPTION_NUMBER, FIELD(lr), H, "X", "highest learning rate; default 0.001"},
+    {"lr", 0, ALB_OPTION_NUMBER, FIELD(lr), H, "X", "highest learning rate; default 0.002"},
     {"seed", 0, ALB_OPTION_SIZE, FIELD(seed), H, "S", "order of the texts; default 1"},
     {"resume", 0, ALB_OPTION_FLAG, FIELD(resume), H, NULL,
      "go on from OUTPUT.heal, where a training left it; default: refuse to drop it"},
