@@ -6,7 +6,8 @@
 
 /* Options of all commands; each command reads its own. Set to zero before parsing. */
 typedef struct alb_convert_cli {
-  const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib, *eval;
+  const char *output, *share, *groups, *dtype, *embeddings, *task, *print_after, *text, *report, *fold_method, *calib,
+      *eval;
   double minutes, lr;
   size_t steps, seed, save_steps;
   bool resume, healing; /* healing: set by the command heal */
