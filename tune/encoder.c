@@ -140,12 +140,10 @@ float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t l
 
 alb_status alb_tune_encoder_store(alb_diag *diag, alb_tune_encoder *encoder, uint32_t array, alb_tensors *tensors) {
   alb_tune_array *from = &encoder->arrays[array];
-  const size_t bytes = from->elements * sizeof(float);
-  uint8_t *copy = alb_arena_alloc(&tensors->arena, bytes);
+  float *values;
   uint32_t blob;
-  if (!copy) return alb_fail_memory(diag, bytes, "changed parameters");
-  memcpy(copy, encoder->values + from->first, bytes);
-  ALB_TRY(alb_tensors_blob(diag, tensors, ALB_F32, from->elements, (alb_span){copy, bytes}, &blob));
+  ALB_TRY(alb_tensors_made(diag, tensors, from->elements, &values, &blob));
+  memcpy(values, encoder->values + from->first, from->elements * sizeof *values);
   for (size_t i = 0; i < tensors->tensors.count; i++) {
     alb_tensor *tensor = &tensors->tensors.items[i];
     if (tensor->blob != from->blob) continue;

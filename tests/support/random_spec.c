@@ -58,7 +58,7 @@ void random_spec_make(random_spec *s, uint32_t embedding, bool shared, alb_activ
                                         .embedding = embedding,
                                         .heads = 3,
                                         .intermediate = SPEC_INNER,
-                                        .vocab = SPEC_VOCAB,
+                                        .vocab = s->vocab ? s->vocab : SPEC_VOCAB,
                                         .max_positions = SPEC_POSITIONS,
                                         .type_vocab = 2,
                                         .activation = activation,

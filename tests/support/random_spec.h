@@ -15,6 +15,7 @@ typedef struct random_spec {
   alb_graph graph;
   alb_model_spec spec;
   uint32_t seed;
+  uint32_t vocab; /* 0: SPEC_VOCAB; texts have words of those only */
   int32_t ids[SPEC_TOKENS], types[SPEC_TOKENS], positions[SPEC_TOKENS];
 } random_spec;
 

@@ -98,6 +98,26 @@ static void test_store(void **state) {
   }
 }
 
+/* The pages of a source are given back once they were used; numbers that were stored are not in them. */
+static void test_store_stays(void **state) {
+  fixture *f = *state;
+  f->model.vocab = 500;
+  make(f, SPEC_HIDDEN, false);
+  const alb_tune_array *array = &f->encoder.arrays[f->encoder.global[ALB_ROLE_WORD]];
+  const size_t bytes = array->elements * sizeof(float);
+  float *found = malloc(bytes);
+  assert_true(bytes > 8192); /* a whole page at least */
+  f->model.tensors.mapped = true;
+  assert_ok(&f->model.diag,
+            alb_tune_encoder_store(&f->model.diag, &f->encoder, f->encoder.global[ALB_ROLE_WORD], &f->model.tensors));
+  for (int again = 0; again < 2; again++) {
+    assert_ok(&f->model.diag, alb_blob_materialize(&f->model.diag, &f->model.tensors, array->blob, found));
+    assert_memory_equal(found, f->encoder.values + array->first, bytes);
+  }
+  f->model.tensors.mapped = false;
+  free(found);
+}
+
 static void test_refused(void **state) {
   fixture *f = *state;
   make(f, SPEC_HIDDEN, false);
@@ -128,6 +148,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_bert, setup, teardown),
       cmocka_unit_test_setup_teardown(test_albert, setup, teardown),
       cmocka_unit_test_setup_teardown(test_store, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_store_stays, setup, teardown),
       cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
