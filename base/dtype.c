@@ -49,6 +49,10 @@ bool alb_dtype_is_float(alb_dtype type) {
   return type == ALB_F32 || type == ALB_F16 || type == ALB_BF16 || type == ALB_F64;
 }
 
+bool alb_dtype_is_quantised(alb_dtype type) {
+  return type == ALB_I8 || type == ALB_I4;
+}
+
 static float load_f32(alb_dtype type, const uint8_t *p) {
   if (type == ALB_F16) return alb_f16_to_f32(alb_load_u16(p));
   if (type == ALB_BF16) return alb_bf16_to_f32(alb_load_u16(p));

@@ -81,3 +81,23 @@ void alb_scale_bytes_text(double tick, char out[32]) {
   for (; tick >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++) tick /= 1000;
   (void)snprintf(out, 32, "%.3g %s", tick, units[unit]);
 }
+
+void alb_chart_grid(alb_page *page, const alb_scale *scale, int left, int right) {
+  char text[32];
+  for (size_t i = 0; i < scale->tick_count; i++) {
+    const double y = alb_scale_at(scale, scale->ticks[i]);
+    fprintf(page->out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", left, y, right, y);
+    alb_scale_text(scale, scale->ticks[i], text);
+    alb_chart_label(page, left - 8, y + 4, "t e", text);
+  }
+}
+
+void alb_chart_tick(alb_page *page, double x, int bottom, const char *text) {
+  fprintf(page->out, "<line class=\"axis\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x, bottom, x, bottom + 4);
+  alb_chart_label(page, x, bottom + 17, "t m", text);
+}
+
+void alb_chart_base(alb_page *page, int left, int right, int bottom, const char *name) {
+  fprintf(page->out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", left, bottom, right, bottom);
+  alb_chart_label(page, (left + right) / 2.0, bottom + 34, "t m", name);
+}

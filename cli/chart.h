@@ -36,6 +36,12 @@ double alb_scale_at(const alb_scale *scale, double value);
 /* "0.85", "40", "1e-5": as many digits as the ticks need. */
 void alb_scale_text(const alb_scale *scale, double tick, char out[32]);
 
+/* A line from left to right at each tick of an upright axis, and what it stands for. */
+void alb_chart_grid(alb_page *page, const alb_scale *scale, int left, int right);
+/* A tick of the axis at the bottom; that axis, and what it is of. */
+void alb_chart_tick(alb_page *page, double x, int bottom, const char *text);
+void alb_chart_base(alb_page *page, int left, int right, int bottom, const char *name);
+
 /* "20 MB". */
 void alb_scale_bytes_text(double tick, char out[32]);
 

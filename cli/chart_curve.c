@@ -25,21 +25,14 @@ static axes make_axes(const alb_curve *c) {
 
 static void put_axes(alb_page *page, const axes *a, const char *name) {
   char text[32];
-  for (size_t i = 0; i < a->y.tick_count; i++) {
-    const double y = alb_scale_at(&a->y, a->y.ticks[i]);
-    fprintf(page->out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", LEFT, y, RIGHT, y);
-    alb_scale_text(&a->y, a->y.ticks[i], text);
-    alb_chart_label(page, LEFT - 8, y + 4, "t e", text);
-  }
+  alb_chart_grid(page, &a->y, LEFT, RIGHT);
   for (size_t i = 0; i < a->x.tick_count; i++) {
     const double x = alb_scale_at(&a->x, a->x.ticks[i]);
     if (a->x.ticks[i] != round(a->x.ticks[i])) continue; /* steps and layers are whole */
-    fprintf(page->out, "<line class=\"axis\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x, BOTTOM, x, BOTTOM + 4);
     (void)snprintf(text, sizeof text, "%.0f", a->x.ticks[i]);
-    alb_chart_label(page, x, BOTTOM + 17, "t m", text);
+    alb_chart_tick(page, x, BOTTOM, text);
   }
-  fprintf(page->out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", LEFT, BOTTOM, RIGHT, BOTTOM);
-  alb_chart_label(page, (LEFT + RIGHT) / 2.0, BOTTOM + 34, "t m", name);
+  alb_chart_base(page, LEFT, RIGHT, BOTTOM, name);
 }
 
 static bool is_drawn(const alb_curve *c, size_t i) {

@@ -23,20 +23,13 @@ static axes make_axes(const alb_point *points, size_t count) {
 
 static void put_axes(alb_page *page, const axes *a) {
   char text[32];
-  for (size_t i = 0; i < a->y.tick_count; i++) {
-    const double y = alb_scale_at(&a->y, a->y.ticks[i]);
-    fprintf(page->out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", LEFT, y, RIGHT, y);
-    alb_scale_text(&a->y, a->y.ticks[i], text);
-    alb_chart_label(page, LEFT - 8, y + 4, "t e", text);
-  }
+  alb_chart_grid(page, &a->y, LEFT, RIGHT);
   for (size_t i = 0; i < a->x.tick_count; i++) {
     const double x = alb_scale_at(&a->x, a->x.ticks[i]);
-    fprintf(page->out, "<line class=\"axis\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x, BOTTOM, x, BOTTOM + 4);
     alb_scale_bytes_text(a->x.ticks[i], text);
-    alb_chart_label(page, x, BOTTOM + 17, "t m", text);
+    alb_chart_tick(page, x, BOTTOM, text);
   }
-  fprintf(page->out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", LEFT, BOTTOM, RIGHT, BOTTOM);
-  alb_chart_label(page, (LEFT + RIGHT) / 2.0, BOTTOM + 34, "t m", "bytes of the file (logarithmic)");
+  alb_chart_base(page, LEFT, RIGHT, BOTTOM, "bytes of the file (logarithmic)");
 }
 
 static double x_of(const axes *a, const alb_point *point) {

@@ -1,8 +1,6 @@
 /* The page of a conversion: its class, then where the bytes are, what is shared, and what that costs. */
 #include "cli/convert_page.h"
 
-#include <stdlib.h>
-
 #include "base/file.h"
 #include "cli/chart.h"
 #include "cli/heal_page.h"
@@ -281,14 +279,8 @@ static void put_more(alb_page *page, const alb_convert_report *r) {
 
 /* ---- the page ---- */
 
-typedef struct content {
-  const alb_convert_report *report;
-  alb_str json;
-} content;
-
-static void write_page(FILE *out, void *context) {
-  const content *c = context;
-  const alb_convert_report *r = c->report;
+static void write_page(FILE *out, void *context, alb_str json) {
+  const alb_convert_report *r = context;
   alb_page page;
   alb_page_begin(&page, out, r->cli->healing ? "healing" : "conversion", r->cli->output ? r->cli->output : r->source);
   put_source(&page, r);
@@ -300,18 +292,10 @@ static void write_page(FILE *out, void *context) {
   put_stack(&page, r->conversion);
   put_similarity(&page, r->layers);
   put_more(&page, r);
-  alb_page_end(&page, c->json);
+  alb_page_end(&page, json);
 }
 
 alb_status alb_convert_page(alb_diag *diag, const alb_convert_report *report, void (*json)(FILE *out, void *report),
                             alb_page_place *place) {
-  content c = {.report = report};
-  char *owned = NULL, *text = NULL;
-  alb_str page = {0};
-  alb_status status = alb_page_made(diag, json, (void *)(uintptr_t)report, &owned, &c.json);
-  if (status == ALB_OK) status = alb_page_made(diag, write_page, &c, &text, &page);
-  if (status == ALB_OK) status = alb_page_place_commit(diag, place, page);
-  free(owned);
-  free(text);
-  return status;
+  return alb_page_put(diag, place, json, write_page, (void *)(uintptr_t)report);
 }

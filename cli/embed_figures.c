@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/random.h"
 #include "cli/compare.h"
 
 enum { SAMPLES = 1000 }; /* that bound the mean */
@@ -67,14 +69,6 @@ static void compare_pairs(const float *a, const float *b, size_t rows, size_t wi
   out->correlation = correlation(&m);
 }
 
-/* splitmix64 (Steele, Lea and Flood 2014): a number below n. */
-static size_t draw(uint64_t *state, size_t n) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (size_t)((z ^ (z >> 31)) % n);
-}
-
 static int by_size(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -85,7 +79,7 @@ static void bound_mean(const alb_doubles *cosines, alb_embed_figures *out) {
   double means[SAMPLES] = {0};
   uint64_t state = 1;
   for (size_t s = 0; s < SAMPLES; s++) {
-    for (size_t i = 0; i < cosines->count; i++) means[s] += cosines->items[draw(&state, cosines->count)];
+    for (size_t i = 0; i < cosines->count; i++) means[s] += cosines->items[alb_random_next(&state) % cosines->count];
     means[s] /= (double)cosines->count;
   }
   qsort(means, SAMPLES, sizeof means[0], by_size);
@@ -112,4 +106,15 @@ bool alb_embed_figures_of(const float *reference, const float *got, size_t rows,
   free(a);
   free(b);
   return memory;
+}
+
+void alb_embed_figures_named(const alb_embed_figures *figures, alb_named_figure out[ALB_EMBED_FIGURES]) {
+  const alb_named_figure named[ALB_EMBED_FIGURES] = {{"cosine_mean", figures->mean},
+                                                     {"cosine_mean_from", figures->from},
+                                                     {"cosine_mean_to", figures->to},
+                                                     {"cosine_p5", figures->low},
+                                                     {"cosine_min", figures->least},
+                                                     {"nearest_agreement", figures->nearest},
+                                                     {"similarity_correlation", figures->correlation}};
+  memcpy(out, named, sizeof named);
 }

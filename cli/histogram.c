@@ -7,6 +7,11 @@ const double alb_cosine_edges[ALB_COSINE_BINS - 1] = {
     0,     0.2,  0.4,   0.5,   0.6,   0.7,   0.8,    0.85,  0.9,    0.93,   0.95,   0.97,   0.98,
     0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.9985, 0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999};
 
+const char *alb_cosine_bin_name(size_t bin, char out[24]) {
+  (void)snprintf(out, 24, bin ? "%g" : "below 0", bin ? alb_cosine_edges[bin - 1] : 0);
+  return out;
+}
+
 static size_t bin_of(double cosine) {
   size_t bin = 0;
   while (bin < ALB_COSINE_BINS - 1 && cosine >= alb_cosine_edges[bin]) bin++;

@@ -11,6 +11,9 @@ enum { ALB_COSINE_BINS = 27 };
 /* alb_cosine_edges[i] is where bin i + 1 begins; bin 0 is below the first, the last one goes to 1 and above. */
 extern const double alb_cosine_edges[ALB_COSINE_BINS - 1];
 
+/* Where a bin begins, as a word; returns out. */
+const char *alb_cosine_bin_name(size_t bin, char out[24]);
+
 typedef struct alb_histogram {
   size_t counts[ALB_COSINE_BINS];
 } alb_histogram;

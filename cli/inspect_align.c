@@ -5,6 +5,11 @@ static bool in_mode(const alb_share_facts *facts, int matrix) {
   return matrix >= ALB_ALIGN_UP ? facts->ffn : facts->attention;
 }
 
+/* What n layers' matrices have in common beyond what alignment makes of noise. */
+static double net_of(const alb_align_share *a, int matrix, size_t n) {
+  return alb_align_excess(a->aligned[matrix], n) - alb_align_excess(a->noise[matrix], n);
+}
+
 double alb_inspect_net_share(const alb_inspection *in, alb_share_mode mode) {
   const alb_align_share *a = &in->aligned;
   const size_t n = in->layers.layers;
@@ -12,7 +17,7 @@ double alb_inspect_net_share(const alb_inspection *in, alb_share_mode mode) {
   size_t matrices = 0;
   for (int m = 0; a->done && m < ALB_ALIGN_MATRICES; m++) {
     if (!in_mode(alb_share_info(mode), m)) continue;
-    sum += alb_align_excess(a->aligned[m], n) - alb_align_excess(a->noise[m], n);
+    sum += net_of(a, m, n);
     matrices++;
   }
   return matrices ? sum / (double)matrices : 0;
@@ -31,7 +36,7 @@ void alb_inspection_print_aligned(const alb_inspection *in, FILE *out) {
   for (int m = 0; m < ALB_ALIGN_MATRICES; m++) {
     const size_t n = in->layers.layers;
     fprintf(out, "  %-10s %8.4f %8.4f %8.4f %8.4f\n", alb_align_matrix_name((alb_align_matrix)m), a->rho[m],
-            a->aligned[m], a->noise[m], alb_align_excess(a->aligned[m], n) - alb_align_excess(a->noise[m], n));
+            a->aligned[m], a->noise[m], net_of(a, m, n));
   }
   for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
     const alb_share_facts *facts = alb_share_info((alb_share_mode)mode);
@@ -45,10 +50,7 @@ static void json_matrix(alb_json *json, const alb_align_share *a, int m, size_t 
   const struct {
     const char *key;
     double value;
-  } figures[] = {{"rho", a->rho[m]},
-                 {"aligned", a->aligned[m]},
-                 {"random", a->noise[m]},
-                 {"net", alb_align_excess(a->aligned[m], n) - alb_align_excess(a->noise[m], n)}};
+  } figures[] = {{"rho", a->rho[m]}, {"aligned", a->aligned[m]}, {"random", a->noise[m]}, {"net", net_of(a, m, n)}};
   alb_json_key(json, alb_align_matrix_name((alb_align_matrix)m));
   alb_json_open(json, '{');
   for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {

@@ -55,7 +55,7 @@ static alb_status make(const measuring *m, const char *name, alb_convert_options
   options.task = m->options->task;
   const alb_status status = alb_convert(m->diag, m->loaded, path, &options, &conversion);
   *out = (made){conversion.size, false, conversion.fold.lossy, conversion.layers};
-  if (status == ALB_OK) out->quantised = strncmp(conversion.dtype, "int", 3) == 0;
+  if (status == ALB_OK) out->quantised = alb_dtype_is_quantised(alb_dtype_by_name(alb_str_of(conversion.dtype)));
   alb_conversion_free(&conversion);
   return status;
 }
@@ -114,19 +114,20 @@ static uint64_t distance(uint64_t a, uint64_t b) {
   return a > b ? a - b : b - a;
 }
 
+static alb_convert_options exact(void) {
+  return (alb_convert_options){.passes = {.mode = alb_share_by_name(alb_str_of("exact"))}};
+}
+
 /* What is as asked for, but has this type instead of what it lost: for a factored table of words the table, else
  * everything, with what the source shares. */
 static alb_convert_options control_of(const measuring *m, alb_dtype dtype) {
-  alb_convert_options options = {.passes = {.mode = alb_share_by_name(alb_str_of("exact")), .dtype = dtype}};
+  alb_convert_options options = exact();
+  options.passes.dtype = dtype;
   if (!m->options->passes.embedding_size) return options;
   options = *m->options;
   options.passes.embedding_size = 0;
   options.passes.tables = dtype;
   return options;
-}
-
-static alb_convert_options exact(void) {
-  return (alb_convert_options){.passes = {.mode = alb_share_by_name(alb_str_of("exact"))}};
 }
 
 /* int8 or int4, whichever is nearer in bytes. */

@@ -57,24 +57,15 @@ void alb_measured_tile(alb_page *page, const alb_measured *measured, const alb_t
 static void put_figures(alb_page *page, const model *models, size_t count) {
   alb_page_table(page, NULL, "model|bytes|cosine mean|from|to|p5|min|same nearest text|correlation of similarities");
   for (size_t i = 0; i < count; i++) {
-    const alb_embed_figures *f = models[i].figures;
-    const struct {
-      const char *key;
-      double value;
-    } cells[] = {{"cosine_mean", f->mean},
-                 {"cosine_mean_from", f->from},
-                 {"cosine_mean_to", f->to},
-                 {"cosine_p5", f->low},
-                 {"cosine_min", f->least},
-                 {"nearest_agreement", f->nearest},
-                 {"similarity_correlation", f->correlation}};
+    alb_named_figure cells[ALB_EMBED_FIGURES];
+    alb_embed_figures_named(models[i].figures, cells);
     if (i)
       alb_page_row(page, models[i].name);
     else
       alb_page_row_marked(page, models[i].name);
     alb_page_key(page, "measured.%s.bytes", models[i].key);
     alb_page_int_cell(page, models[i].bytes);
-    for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
+    for (size_t k = 0; k < ALB_EMBED_FIGURES; k++) {
       alb_page_key(page, "measured.%s.%s", models[i].key, cells[k].key);
       alb_page_double_cell(page, cells[k].value, 6, 4);
     }
@@ -94,12 +85,11 @@ static void put_bins(alb_page *page, const model *models, size_t count) {
   static const char *const heads[] = {"cosine from|this output", "cosine from|this output|control",
                                       "cosine from|this output|control|other control",
                                       "cosine from|this output|control|other control|without a layer"};
-  char text[32];
+  char text[24];
   alb_page_table(page, "The numbers", heads[count - 1]);
   for (size_t b = 0; b < ALB_COSINE_BINS; b++) {
     if (is_empty(models, count, b)) continue;
-    (void)snprintf(text, sizeof text, b ? "%g" : "below 0", b ? alb_cosine_edges[b - 1] : 0);
-    alb_page_row(page, text);
+    alb_page_row(page, alb_cosine_bin_name(b, text));
     for (size_t i = 0; i < count; i++) {
       alb_page_key(page, "measured.%s.histogram.%zu", models[i].key, b);
       alb_page_int_cell(page, models[i].figures->histogram.counts[b]);

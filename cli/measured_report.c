@@ -34,16 +34,8 @@ void alb_measured_print(const alb_measured *measured, FILE *out) {
 
 static void json_figures(alb_json *json, const char *key, const char *dtype, size_t layer, uint64_t bytes,
                          const alb_embed_figures *f) {
-  const struct {
-    const char *key;
-    double value;
-  } figures[] = {{"cosine_mean", f->mean},
-                 {"cosine_mean_from", f->from},
-                 {"cosine_mean_to", f->to},
-                 {"cosine_p5", f->low},
-                 {"cosine_min", f->least},
-                 {"nearest_agreement", f->nearest},
-                 {"similarity_correlation", f->correlation}};
+  alb_named_figure figures[ALB_EMBED_FIGURES];
+  alb_embed_figures_named(f, figures);
   alb_json_key(json, key);
   alb_json_open(json, '{');
   if (dtype) {
@@ -52,7 +44,7 @@ static void json_figures(alb_json *json, const char *key, const char *dtype, siz
   }
   alb_json_key(json, "bytes");
   alb_json_int(json, (int64_t)bytes);
-  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+  for (size_t i = 0; i < ALB_EMBED_FIGURES; i++) {
     alb_json_key(json, figures[i].key);
     alb_json_double(json, figures[i].value, 6);
   }

@@ -32,6 +32,9 @@ alb_status alb_page_place_commit(alb_diag *diag, alb_page_place *place, alb_str 
 /* The text that `write` writes; *owned is the caller's to free. */
 alb_status alb_page_made(alb_diag *diag, void (*write)(FILE *out, void *context), void *context, char **owned,
                          alb_str *text);
+/* Both: puts what `page` writes of a report there, given what `json` writes of it. */
+alb_status alb_page_put(alb_diag *diag, alb_page_place *place, void (*json)(FILE *out, void *report),
+                        void (*page)(FILE *out, void *report, alb_str json), void *report);
 /* Drops what was not committed; harmless after commit. */
 void alb_page_place_close(alb_page_place *place);
 

@@ -72,3 +72,27 @@ alb_status alb_page_made(alb_diag *diag, void (*write)(FILE *out, void *context)
   *text = (alb_str){*owned, size};
   return ALB_OK;
 }
+
+typedef struct content {
+  void (*write)(FILE *out, void *report, alb_str json);
+  void *report;
+  alb_str json;
+} content;
+
+static void write_content(FILE *out, void *context) {
+  const content *c = context;
+  c->write(out, c->report, c->json);
+}
+
+alb_status alb_page_put(alb_diag *diag, alb_page_place *place, void (*json)(FILE *out, void *report),
+                        void (*page)(FILE *out, void *report, alb_str json), void *report) {
+  content c = {.write = page, .report = report};
+  char *json_text = NULL, *page_text = NULL;
+  alb_str text = {0};
+  alb_status status = alb_page_made(diag, json, report, &json_text, &c.json);
+  if (status == ALB_OK) status = alb_page_made(diag, write_content, &c, &page_text, &text);
+  if (status == ALB_OK) status = alb_page_place_commit(diag, place, text);
+  free(json_text);
+  free(page_text);
+  return status;
+}

@@ -77,14 +77,13 @@ static void put_layers(alb_page *page, const alb_report *report) {
 }
 
 static void put_bins(alb_page *page, const alb_report *report, const alb_histogram *histograms) {
-  char text[48];
+  char text[24];
   alb_page_table(page, "The numbers", "cosine from|output|rows");
   for (size_t i = 0, h = 0; i < report->checks.count && h < MOST_SPREADS; i++) {
     if (!report->checks.items[i].is_output) continue;
     for (size_t b = 0; b < ALB_COSINE_BINS; b++) {
       if (!histograms[h].counts[b]) continue;
-      (void)snprintf(text, sizeof text, b ? "%g" : "below 0", b ? alb_cosine_edges[b - 1] : 0);
-      alb_page_row(page, text);
+      alb_page_row(page, alb_cosine_bin_name(b, text));
       alb_page_text_cell(page, report->checks.items[i].name);
       alb_page_key(page, "outputs.%zu.histogram.%zu", i, b);
       alb_page_int_cell(page, histograms[h].counts[b]);
@@ -161,32 +160,19 @@ static void write_json(FILE *out, void *context) {
   alb_report_json(context, out);
 }
 
-typedef struct content {
-  alb_report *report;
-  alb_str json;
-} content;
-
-static void write_page(FILE *out, void *context) {
-  const content *c = context;
+static void write_page(FILE *out, void *context, alb_str json) {
+  alb_report *report = context;
   alb_page page;
-  alb_page_begin(&page, out, "validation", c->report->model_path);
-  put_subject(&page, c->report);
-  put_verdict(&page, c->report);
-  put_tiles(&page, c->report);
-  put_layers(&page, c->report);
-  put_spreads(&page, c->report);
-  put_numbers(&page, c->report);
-  alb_page_end(&page, c->json);
+  alb_page_begin(&page, out, "validation", report->model_path);
+  put_subject(&page, report);
+  put_verdict(&page, report);
+  put_tiles(&page, report);
+  put_layers(&page, report);
+  put_spreads(&page, report);
+  put_numbers(&page, report);
+  alb_page_end(&page, json);
 }
 
 alb_status alb_report_page(alb_diag *diag, alb_report *report, alb_page_place *place) {
-  content c = {.report = report};
-  char *json = NULL, *text = NULL;
-  alb_status status = alb_page_made(diag, write_json, report, &json, &c.json);
-  alb_str page = {0};
-  if (status == ALB_OK) status = alb_page_made(diag, write_page, &c, &text, &page);
-  if (status == ALB_OK) status = alb_page_place_commit(diag, place, page);
-  free(json);
-  free(text);
-  return status;
+  return alb_page_put(diag, place, write_json, write_page, report);
 }

@@ -31,10 +31,6 @@ const char *alb_fidelity_name(alb_fidelity fidelity) {
   return names[fidelity];
 }
 
-static bool is_quantised(alb_dtype dtype) {
-  return dtype == ALB_I8 || dtype == ALB_I4;
-}
-
 static void drop_function(alb_graph *graph, const char *name) {
   const uint32_t id = alb_graph_find(graph, name);
   if (id == ALB_NONE) return;
@@ -102,7 +98,8 @@ static bool rounds(const job *c, alb_use use) {
                              : use == ALB_USED_PLACES ? c->places
                              : use == ALB_USED_TABLE  ? c->tables
                                                       : ALB_F32;
-    if (c->uses[i] != use || stored == t->dtype || is_quantised(t->dtype) || (stored == ALB_F32 && t->dtype != ALB_F64))
+    if (c->uses[i] != use || stored == t->dtype || alb_dtype_is_quantised(t->dtype) ||
+        (stored == ALB_F32 && t->dtype != ALB_F64))
       continue;
     return true;
   }
@@ -123,7 +120,7 @@ static alb_status refuse_loss(const job *c, const alb_fold_report *fold) {
 static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
-  const bool lossy = out->fold.lossy || out->fold.embedding_size;
+  const bool lossy = alb_fold_loses(&out->fold);
   out->fidelity = lossy               ? ALB_FOLDED
                   : others || tables  ? ALB_ROUNDED
                   : out->fold.rounded ? ALB_ROUNDING_EQUAL
@@ -142,7 +139,7 @@ static alb_status check_fidelity(const job *c, alb_conversion *out) {
 
 /* What is quantised already stays so: its numbers are not known any more. */
 static alb_status check_given(const job *c, const char *option, alb_dtype given, alb_dtype asked) {
-  if (!is_quantised(given) || !asked || asked == given) return ALB_OK;
+  if (!alb_dtype_is_quantised(given) || !asked || asked == given) return ALB_OK;
   return alb_fail(c->diag, ALB_UNSUPPORTED, "the source is %s already: %s %s is not supported", alb_dtype_name(given),
                   option, alb_dtype_name(asked));
 }
@@ -154,13 +151,13 @@ static alb_status choose_dtypes(job *c, alb_pass_options *passes) {
   alb_dtype matrices = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_MATRIX);
   alb_dtype tables = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_TABLE);
   const alb_dtype places = alb_use_dtype(&c->tensors, c->uses, count, ALB_USED_PLACES);
-  if (!is_quantised(tables) && places != ALB_DTYPE_NONE && places != tables) tables = ALB_F32;
+  if (!alb_dtype_is_quantised(tables) && places != ALB_DTYPE_NONE && places != tables) tables = ALB_F32;
   ALB_TRY(check_given(c, "--dtype", matrices, passes->dtype));
   ALB_TRY(check_given(c, "--embeddings", tables, passes->tables));
-  if (is_quantised(tables)) passes->tables = tables;
-  const bool same = matrices == tables || is_quantised(matrices) || is_quantised(tables);
-  const bool known = is_quantised(matrices) || matrices == ALB_F16 || matrices == ALB_BF16;
-  if (!passes->dtype && is_quantised(matrices) && !passes->tables) passes->tables = tables;
+  if (alb_dtype_is_quantised(tables)) passes->tables = tables;
+  const bool same = matrices == tables || alb_dtype_is_quantised(matrices) || alb_dtype_is_quantised(tables);
+  const bool known = alb_dtype_is_quantised(matrices) || matrices == ALB_F16 || matrices == ALB_BF16;
+  if (!passes->dtype && alb_dtype_is_quantised(matrices) && !passes->tables) passes->tables = tables;
   if (!passes->dtype) passes->dtype = same && known ? matrices : ALB_F32;
   c->dtype = passes->dtype;
   c->tables = alb_table_dtype(passes);

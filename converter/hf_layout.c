@@ -257,7 +257,7 @@ static alb_status fits(const chooser *c, uint32_t tensor, alb_dtype dtype, bool 
 static void note_dtype(chooser *c, uint32_t id, alb_dtype *found) {
   if (id == ALB_NO_TENSOR || tensor_at(c, id)->rank != 2) return;
   const alb_dtype dtype = tensor_at(c, id)->dtype;
-  c->out->dequantized = c->out->dequantized || dtype == ALB_I8 || dtype == ALB_I4;
+  c->out->dequantized = c->out->dequantized || alb_dtype_is_quantised(dtype);
   *found = *found == ALB_DTYPE_NONE || *found == dtype ? dtype : ALB_F32;
 }
 

@@ -78,17 +78,14 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
       apart ? package->tables : "", o->task ? o->task : "auto", o->compress ? " --compress" : "");
 }
 
-static bool is_lossy(const alb_fold_report *fold) {
-  return fold->lossy || fold->embedding_size;
-}
-
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
   const char *text =
-      !is_lossy(fold) ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+      !alb_fold_loses(fold)
+          ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
       : !fold->lossy  ? "lossy: table of words replaced by a product"
       : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
                       : "lossy: matrices replaced by their mean";
-  const bool both = fold->lossy && fold->embedding_size, measured = is_lossy(fold) && options->measured;
+  const bool both = fold->lossy && fold->embedding_size, measured = alb_fold_loses(fold) && options->measured;
   return alb_arena_printf(arena, "%s%s%s%s", text, both ? ", table of words by a product" : "", measured ? "; " : "",
                           measured ? options->measured : "");
 }
@@ -103,7 +100,7 @@ static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_lo
   m->options = options_text(arena, options, package);
   const Alb__Provenance *before = loaded->alb ? alb_reader_manifest(loaded->alb)->provenance : NULL;
   m->fold = fold_text(arena, options, fold);
-  if (before && !is_lossy(fold)) m->fold = before->fold; /* what was lost stays lost */
+  if (before && !alb_fold_loses(fold)) m->fold = before->fold; /* what was lost stays lost */
   m->files = ALB_NEW_ARRAY(arena, Alb__SourceFile *, loaded->source.files.count);
   if (!m->fold || !m->options || !m->files) return no_memory(diag);
   for (; m->n_files < loaded->source.files.count; m->n_files++) {

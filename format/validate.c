@@ -217,7 +217,7 @@ static alb_status tensor_bytes(alb_diag *diag, const Alb__Tensor *tensor, size_t
 static alb_status check_tensor(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, blob_mark *marks) {
   const alb_dtype type = (alb_dtype)tensor->dtype;
   size_t bytes = 0;
-  const bool quantised = type == ALB_I8 || type == ALB_I4;
+  const bool quantised = alb_dtype_is_quantised(type);
   if (type != ALB_F32 && type != ALB_F16 && type != ALB_BF16 && !quantised) {
     return alb_validate_unknown(diag, v, "tensor dtype", tensor->dtype);
   }

@@ -58,6 +58,11 @@ typedef struct alb_fold_report {
   ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
 } alb_fold_report;
 
+/* Layers that differ were folded, or the table of words was made a product. */
+static inline bool alb_fold_loses(const alb_fold_report *fold) {
+  return fold->lossy || fold->embedding_size;
+}
+
 /* A lossy fold in hand: what its helpers are told. */
 typedef struct alb_fold_job {
   alb_graph *graph;

@@ -33,7 +33,7 @@ static alb_status add_recipe(alb_diag *diag, alb_tensors *tensors, const alb_ten
 static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb_dtype dtype) {
   alb_tensor *tensor = &tensors->tensors.items[id];
   uint32_t blob, scale = ALB_NO_BLOB;
-  if (dtype == ALB_I8 || dtype == ALB_I4) {
+  if (alb_dtype_is_quantised(dtype)) {
     const alb_dtype scales = dtype == ALB_I8 ? ALB_F32 : ALB_F16;
     ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_SCALE, scales, &scale));
     ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_QUANT, dtype, &blob));
@@ -46,10 +46,6 @@ static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb
   return ALB_OK;
 }
 
-static bool is_quantised(alb_dtype dtype) {
-  return dtype == ALB_I8 || dtype == ALB_I4;
-}
-
 alb_dtype alb_table_dtype(const alb_pass_options *options) {
   if (options->tables) return options->tables;
   return options->dtype == ALB_I4 ? ALB_I8 : options->dtype ? options->dtype : ALB_F32;
@@ -59,8 +55,8 @@ alb_dtype alb_table_dtype(const alb_pass_options *options) {
  * matrices are not quantised, it would be most of the error: 16 bits are kept. */
 alb_dtype alb_place_dtype(const alb_pass_options *options) {
   const alb_dtype tables = alb_table_dtype(options);
-  if (!is_quantised(tables)) return tables;
-  return is_quantised(options->dtype) ? ALB_I8 : ALB_F16;
+  if (!alb_dtype_is_quantised(tables)) return tables;
+  return alb_dtype_is_quantised(options->dtype) ? ALB_I8 : ALB_F16;
 }
 
 static alb_dtype wanted_dtype(alb_use found, const alb_pass_options *options) {
@@ -96,7 +92,7 @@ alb_status alb_pass_quantize_weights(alb_diag *diag, alb_graph *graph, const alb
   alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
   for (uint32_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
     const alb_dtype now = tensors->tensors.items[t].dtype, wanted = wanted_dtype(uses[t], options);
-    if (uses[t] == ALB_USED_NOT || now == wanted || is_quantised(now)) continue;
+    if (uses[t] == ALB_USED_NOT || now == wanted || alb_dtype_is_quantised(now)) continue;
     status = convert(diag, tensors, t, wanted);
     ++*changes;
   }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "tune/align.h"
 
 static double rho_of(const alb_align_layer *layers, size_t n, int matrix, size_t elements) {
@@ -25,12 +26,9 @@ void alb_align_rho(const alb_align_dims *dims, const alb_align_layer *layers, si
   }
 }
 
-/* splitmix64 (Steele, Lea and Flood 2014): a uniform number in (0, 1]. */
+/* A uniform number in (0, 1]. */
 static double uniform(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (double)(((z ^ (z >> 31)) >> 11) + 1) * 0x1p-53;
+  return (double)((alb_random_next(state) >> 11) + 1) * 0x1p-53;
 }
 
 /* Normally distributed numbers, two at a time (Box and Muller). */

@@ -5,23 +5,16 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 
 enum { HELD_STEP = 20, HELD_TOKENS = 4096 }; /* one text in HELD_STEP, but not more tokens */
-
-/* splitmix64. */
-static uint64_t random_next(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
 
 /* From the order of the file, so that an epoch's order is a matter of seed and epoch alone. */
 static void shuffle(alb_tune_batches *b) {
   uint64_t state = b->seed * 0x2545f4914f6cdd1du + b->epoch;
   memcpy(b->train, b->learned, b->train_count * sizeof *b->train);
   for (size_t i = b->train_count; i > 1; i--) {
-    const size_t j = (size_t)(random_next(&state) % i), kept = b->train[i - 1];
+    const size_t j = (size_t)(alb_random_next(&state) % i), kept = b->train[i - 1];
     b->train[i - 1] = b->train[j];
     b->train[j] = kept;
   }

@@ -12,7 +12,7 @@
 enum { PIECE = 128, RUN = 1 << 14, DEPTH = 64 };
 
 typedef struct job {
-  const float *x, *y, *w, *bias;
+  const float *x, *w, *bias;
   size_t rows, k, n; /* for lists of elements: rows = pieces of RUN, n = elements */
   alb_activation activation;
   float eps;
@@ -27,9 +27,13 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+static void start_with_bias(float *out, size_t rows, size_t n, const float *bias) {
+  for (size_t r = 0; bias && r < rows; r++) memcpy(out + r * n, bias, n * sizeof *out);
+}
+
 void alb_rows_multiply(const float *x, size_t rows, size_t k, const float *panels, const float *bias, size_t n,
                        float *scratch, float *out) {
-  for (size_t r = 0; bias && r < rows; r++) memcpy(out + r * n, bias, n * sizeof *out);
+  start_with_bias(out, rows, n, bias);
   alb_panels_multiply((alb_grid){x, k, 1}, rows, k, panels, n, bias != NULL, scratch, out, n);
 }
 
@@ -37,7 +41,7 @@ void alb_rows_multiply(const float *x, size_t rows, size_t k, const float *panel
 static void linear_piece(const job *j, size_t row, size_t rows) {
   float panel[DEPTH * ALB_PANEL], scratch[PIECE * DEPTH];
   float *out = j->out + row * j->n;
-  for (size_t r = 0; j->bias && r < rows; r++) memcpy(out + r * j->n, j->bias, j->n * sizeof *out);
+  start_with_bias(out, rows, j->n, j->bias);
   for (size_t at = 0; at < j->k; at += DEPTH) {
     const size_t depth = least(DEPTH, j->k - at);
     const alb_grid x = {j->x + row * j->k + at, j->k, 1};

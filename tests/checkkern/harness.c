@@ -9,13 +9,11 @@
 #include <unistd.h>
 
 #include "base/half.h"
+#include "base/random.h"
 #include "checkkern.h"
 
 uint64_t random_bits(check *c) {
-  uint64_t z = c->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
+  return alb_random_next(&c->random);
 }
 
 size_t random_size(check *c, size_t least, size_t most) {
