@@ -9,8 +9,9 @@ static const struct {
   alb_dtype type;
   const char *name, *st_name;
   size_t bytes;
+  unsigned bits;
 } dtypes[] = {
-#define ALB_DTYPE(id, value, name, st_name, bytes) {ALB_##id, name, st_name, bytes},
+#define ALB_DTYPE(id, value, name, st_name, bytes, bits) {ALB_##id, name, st_name, bytes, bits},
 #include "base/dtype.def"
 #undef ALB_DTYPE
 };
@@ -31,6 +32,17 @@ size_t alb_dtype_bytes(alb_dtype type) {
   return 0;
 }
 
+unsigned alb_intn_bits(alb_dtype type) {
+  for (int i = 0; i < DTYPE_COUNT; i++) {
+    if (dtypes[i].type == type) return dtypes[i].bits;
+  }
+  return 0;
+}
+
+bool alb_dtype_is_quantised(alb_dtype type) {
+  return type == ALB_I8 || alb_intn_bits(type) != 0;
+}
+
 alb_dtype alb_dtype_by_name(alb_str name) {
   for (int i = 0; i < DTYPE_COUNT; i++) {
     if (alb_str_is(name, dtypes[i].name)) return dtypes[i].type;
@@ -47,10 +59,6 @@ alb_dtype alb_dtype_by_safetensors(alb_str name) {
 
 bool alb_dtype_is_float(alb_dtype type) {
   return type == ALB_F32 || type == ALB_F16 || type == ALB_BF16 || type == ALB_F64;
-}
-
-bool alb_dtype_is_quantised(alb_dtype type) {
-  return type == ALB_I8 || type == ALB_I4;
 }
 
 static float load_f32(alb_dtype type, const uint8_t *p) {

@@ -19,8 +19,9 @@ import tempfile
 import numpy
 
 ROWS = ("--dtype f16", "--dtype int8", "--dtype f32 --embeddings int8", "--dtype f32 --embeddings int4",
-        "--dtype int8 --embeddings int4", "--dtype int4", "--dtype int4 --embeddings int4")
-CALIBRATED = ("--dtype int4", "--dtype int4 --embeddings int4")
+        "--dtype int8 --embeddings int4", "--dtype int6", "--dtype int6 --embeddings int6", "--dtype int5",
+        "--dtype int5 --embeddings int5", "--dtype int4", "--dtype int4 --embeddings int4")
+CALIBRATED = ("--dtype int6", "--dtype int5", "--dtype int4", "--dtype int4 --embeddings int4")
 
 
 def read_texts(path):

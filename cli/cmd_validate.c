@@ -10,7 +10,8 @@
 static const struct {
   const char *dtype;
   double tolerance;
-} tolerances[] = {{"f32", 2e-5}, {"f16", 5e-3}, {"bf16", 5e-2}, {"int8", 2e-1}, {"int4", 6e-1}};
+} tolerances[] = {{"f32", 2e-5},  {"f16", 5e-3},  {"bf16", 5e-2}, {"int8", 2e-1},
+                  {"int6", 2e-1}, {"int5", 4e-1}, {"int4", 6e-1}};
 
 static double default_tolerance(const char *dtype) {
   for (size_t i = 0; i < sizeof tolerances / sizeof tolerances[0]; i++) {

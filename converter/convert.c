@@ -8,7 +8,7 @@
 #include "passes/layer_table.h"
 #include "passes/weight_use.h"
 #include "tune/factor_words.h"
-#include "tune/fit_int4.h"
+#include "tune/fit_intn.h"
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
 #include "tune/fold_refit.h"
@@ -201,7 +201,7 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   repair repairing = {c, &out->heal};
   if (c->options->calib || c->options->heal) passes.refit = repair_fold;
   passes.refit_context = &repairing;
-  if (c->options->calib) passes.round = alb_fit_int4;
+  if (c->options->calib) passes.round = alb_fit_intn;
   passes.factor = alb_factor_words;
   passes.round_context = passes.factor_context = (void *)(uintptr_t)c->options->calib;
   ALB_TRY(check_embedding_size(c));
@@ -241,7 +241,8 @@ static void take_written(const alb_written *written, alb_conversion *out) {
 
 /* Whether there is something to adjust is known after the passes only, so such texts are not refused. */
 static alb_status note_unused_texts(const job *c, alb_conversion *out) {
-  static const char note[] = "--calib changed nothing: no layers were folded with loss and no matrices made int4";
+  static const char note[] =
+      "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4";
   if (!c->options->calib || out->fold.refitted) return ALB_OK;
   return alb_vec_push(&out->notes, note) ? ALB_OK : alb_fail_memory(c->diag, sizeof note, "a note");
 }

@@ -82,9 +82,10 @@ alb_status alb_gguf_uint(alb_diag *diag, const alb_gguf *gguf, const char *key, 
 /* Takes the next string off an array's bytes, which the index has checked. */
 alb_str alb_gguf_next_string(alb_span *bytes);
 
-/* Blocks of 32 elements to f32: Q8_0 and Q4_0. n is a multiple of 32. */
+/* Blocks of 32 elements to f32: Q8_0, Q4_0 and Q5_0. n is a multiple of 32. */
 void alb_gguf_from_q8_0(const uint8_t *blocks, size_t n, float *out);
 void alb_gguf_from_q4_0(const uint8_t *blocks, size_t n, float *out);
+void alb_gguf_from_q5_0(const uint8_t *blocks, size_t n, float *out);
 /* f32 to blocks of Q8_0: scale = max|x| / 127 as f16, elements rounded half away from zero. */
 void alb_gguf_to_q8_0(const float *values, size_t n, uint8_t *blocks);
 

@@ -261,7 +261,7 @@ static void note_dtype(chooser *c, uint32_t id, alb_dtype *found) {
   *found = *found == ALB_DTYPE_NONE || *found == dtype ? dtype : ALB_F32;
 }
 
-/* The type of matrices and tables: as all are stored; f32 when they differ, int8 and int4 multiplied out. */
+/* The type of matrices and tables: as all are stored; f32 when they differ, quantised ones multiplied out. */
 static void choose_matrix_dtype(chooser *c) {
   alb_dtype found = ALB_DTYPE_NONE;
   for (int r = 0; r < ALB_ROLE_COUNT; r++) {

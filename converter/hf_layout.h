@@ -17,7 +17,7 @@ typedef struct alb_hf_layout {
   bool repeated;                         /* layers share tensors that the layout stores more than once */
   bool same_matrices;                    /* all layers share all matrices, but not their biases and norms */
   bool headless;                         /* heads of the model are left out: there are no names for them */
-  bool dequantized;                      /* int8 and int4 weights are stored multiplied out */
+  bool dequantized;                      /* quantised weights are stored multiplied out */
   alb_dtype dtype;                       /* of matrices and tables in the file */
   alb_dtype narrowest;                   /* of all tensors: dtype, or f32 where vectors need it */
   alb_st_item *items;                    /* in the arena */

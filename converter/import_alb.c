@@ -22,16 +22,17 @@ bool alb_is_alb(const char *path) {
 /* ---- tensors ---- */
 
 /* A blob's element type and number of elements: what the tensor over it says; scales are f32 or f16. Rows of int4
- * hold more than their elements. */
+ * to int6 hold more than their elements. */
 static void type_blobs(const Alb__Manifest *m, alb_tensors *tensors) {
   for (size_t i = 0; i < m->n_tensors; i++) {
     const Alb__Tensor *t = m->tensors[i];
     alb_blob *blob = &tensors->blobs.items[t->blob];
     blob->dtype = (alb_dtype)t->dtype;
-    blob->elements = blob->dtype == ALB_I4 ? t->dims[0] * t->dims[1] : blob->bytes.n / alb_dtype_bytes(blob->dtype);
+    blob->elements =
+        alb_intn_bits(blob->dtype) ? t->dims[0] * t->dims[1] : blob->bytes.n / alb_dtype_bytes(blob->dtype);
     if (!t->scale_blob) continue;
     alb_blob *scales = &tensors->blobs.items[t->scale_blob - 1];
-    scales->dtype = blob->dtype == ALB_I4 ? ALB_F16 : ALB_F32;
+    scales->dtype = alb_intn_bits(blob->dtype) ? ALB_F16 : ALB_F32;
     scales->elements = scales->bytes.n / alb_dtype_bytes(scales->dtype);
   }
 }
@@ -49,7 +50,7 @@ static alb_status import_blobs(alb_diag *diag, const alb_reader *reader, alb_ten
 /* The reader allows tensors of several types over a blob, which the converter never writes; a blob has one here. */
 static alb_status check_types(alb_diag *diag, const alb_tensors *tensors, const Alb__Tensor *t) {
   const alb_blob *blobs = tensors->blobs.items;
-  const alb_dtype scales = t->dtype == ALB_I4 ? ALB_F16 : ALB_F32;
+  const alb_dtype scales = alb_intn_bits((alb_dtype)t->dtype) ? ALB_F16 : ALB_F32;
   if (blobs[t->blob].dtype == (alb_dtype)t->dtype && (!t->scale_blob || blobs[t->scale_blob - 1].dtype == scales)) {
     return ALB_OK;
   }

@@ -25,6 +25,8 @@ static alb_status multiply_out(alb_diag *diag, alb_source *source, const alb_ggu
   ALB_TRY(alb_spill_alloc(diag, &source->spill, bytes, &room));
   if (t->type == ALB_GGUF_Q8_0) {
     alb_gguf_from_q8_0(t->bytes.p, n, (float *)(void *)room);
+  } else if (t->type == ALB_GGUF_Q5_0) {
+    alb_gguf_from_q5_0(t->bytes.p, n, (float *)(void *)room);
   } else {
     alb_gguf_from_q4_0(t->bytes.p, n, (float *)(void *)room);
   }

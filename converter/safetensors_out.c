@@ -59,8 +59,8 @@ static int by_width_and_name(const void *a, const void *b) {
 
 static const char *dtype_name(alb_dtype dtype) {
   switch (dtype) {
-#define ALB_DTYPE(id, value, name, st_name, bytes) \
-  case ALB_##id:                                   \
+#define ALB_DTYPE(id, value, name, st_name, bytes, bits) \
+  case ALB_##id:                                         \
     return st_name;
 #include "base/dtype.def"
 #undef ALB_DTYPE

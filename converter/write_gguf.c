@@ -1,7 +1,7 @@
 /* A GGUF file as a form of output: a BERT that llama.cpp runs. */
 #include <stdlib.h>
 
-#include "base/int4.h"
+#include "base/intn.h"
 #include "converter/gguf_out.h"
 #include "graph/encoder_roles.h"
 
@@ -21,9 +21,24 @@ typedef struct gguf_file {
   alb_gguf_type *types; /* of the layout's items; in the job's arena */
   uint64_t *offsets;    /* of the items in the data */
   alb_gguf_buffer header;
-  bool narrow;     /* some quantised matrix has rows that are not blocks: it is stored as f32 */
-  bool int4, int8; /* some matrix is stored so */
+  bool narrow; /* some quantised matrix has rows that are not blocks: it is stored as f32 */
+  bool has[4]; /* some matrix is of that line of block_types */
 } gguf_file;
+
+/* What quantised matrices are stored as, those of fewer bits first. file_type: what the file calls itself. */
+static const struct block_type {
+  alb_dtype dtype;
+  alb_gguf_type type;
+  uint32_t file_type;
+  const char *note;
+} block_types[] = {
+    {ALB_I4, ALB_GGUF_Q4_0, 2, "int4 matrices are stored as Q4_0, which has the same numbers"},
+    {ALB_I5, ALB_GGUF_Q5_0, 8, "int5 matrices are stored as Q5_0, which has the same numbers"},
+    {ALB_I6, ALB_GGUF_Q8_0, 7, "int6 matrices are stored as Q8_0, which has the same numbers"},
+    {ALB_I8, ALB_GGUF_Q8_0, 7, "int8 weights are stored as Q8_0: a scale for each 32 of a row"},
+};
+enum { BLOCK_TYPES = sizeof block_types / sizeof block_types[0] };
+_Static_assert((int)BLOCK_TYPES == (int)(sizeof(((gguf_file *)0)->has)), "a mark for each");
 
 /* ---- tensors ---- */
 
@@ -44,12 +59,12 @@ static alb_gguf_type choose_type(gguf_file *f, alb_st_item *item) {
   const bool block = item->rank == 2 && item->dims[1] % alb_gguf_type_info(ALB_GGUF_Q8_0)->elements == 0;
   if (item->rank == 1 || is_added(item)) item->dtype = ALB_F32;
   const alb_dtype stored = item->tensor != ALB_ST_NO_TENSOR ? tensor_of(f, item)->dtype : ALB_F32;
-  const bool int4 = stored == ALB_I4, int8 = stored == ALB_I8;
-  if ((!int4 && !int8) || item->rank == 1 || is_added(item)) return plain_type(item->dtype);
+  if (!alb_dtype_is_quantised(stored) || item->rank == 1 || is_added(item)) return plain_type(item->dtype);
   f->narrow = f->narrow || !block;
-  f->int4 = f->int4 || int4;
-  f->int8 = f->int8 || int8;
-  return !block ? ALB_GGUF_F32 : int4 ? ALB_GGUF_Q4_0 : ALB_GGUF_Q8_0;
+  size_t i = 0;
+  while (block_types[i].dtype != stored) i++;
+  f->has[i] = true;
+  return block ? block_types[i].type : ALB_GGUF_F32;
 }
 
 static uint64_t item_bytes(const gguf_file *f, size_t i) {
@@ -81,9 +96,16 @@ static alb_status place_tensors(alb_diag *diag, const alb_write_job *job, gguf_f
 
 /* ---- the header ---- */
 
+/* The first line that matrices are of; int8's when they are of none. */
+static const struct block_type *main_type(const gguf_file *f) {
+  size_t i = 0;
+  while (i + 1 < BLOCK_TYPES && !f->has[i]) i++;
+  return &block_types[i];
+}
+
 static uint32_t file_type(const gguf_file *f) {
   const alb_dtype dtype = f->layout.dtype;
-  return f->int4 ? 2 : f->layout.dequantized ? 7 : dtype == ALB_F16 ? 1 : dtype == ALB_BF16 ? 32 : 0;
+  return f->layout.dequantized ? main_type(f)->file_type : dtype == ALB_F16 ? 1 : dtype == ALB_BF16 ? 32 : 0;
 }
 
 /* 0 none, 1 mean, 2 cls, 3 last. */
@@ -160,10 +182,12 @@ static alb_status note_all(alb_diag *diag, const alb_write_job *job, const gguf_
   }
   if (f->narrow) ALB_TRY(alb_write_note(diag, out, "matrices whose rows are not blocks of 32 are stored as f32"));
   if (!f->layout.dequantized) return ALB_OK;
-  if (job->loaded->alb && f->int8)
-    ALB_TRY(alb_write_rounds(diag, job, out, "int8 weights are quantised again, in blocks"));
-  if (f->int4) ALB_TRY(alb_write_note(diag, out, "int4 matrices are stored as Q4_0, which has the same numbers"));
-  return !f->int8 ? ALB_OK : alb_write_note(diag, out, "int8 weights are stored as Q8_0: a scale for each 32 of a row");
+  for (size_t i = 0; i < BLOCK_TYPES; i++) {
+    if (f->has[i] && block_types[i].dtype == ALB_I8 && job->loaded->alb)
+      ALB_TRY(alb_write_rounds(diag, job, out, "int8 weights are quantised again, in blocks"));
+    if (f->has[i]) ALB_TRY(alb_write_note(diag, out, block_types[i].note));
+  }
+  return ALB_OK;
 }
 
 static alb_status prepare(alb_diag *diag, const alb_write_job *job, gguf_file *f, alb_written *out) {
@@ -174,7 +198,8 @@ static alb_status prepare(alb_diag *diag, const alb_write_job *job, gguf_file *f
   ALB_TRY(make_header(diag, job, f, out));
   const size_t last = f->layout.count - 1;
   out->size = f->header.bytes.count + aligned(f->offsets[last] + item_bytes(f, last));
-  out->dtype = f->int4 ? "Q4_0" : f->layout.dequantized ? "Q8_0" : alb_dtype_name(f->layout.dtype);
+  out->dtype = alb_dtype_name(f->layout.dtype);
+  if (f->layout.dequantized) out->dtype = alb_gguf_type_info(main_type(f)->type)->name;
   return note_all(diag, job, f, out);
 }
 
@@ -200,17 +225,28 @@ static alb_status make_q8(alb_diag *diag, const gguf_file *f, const alb_st_item 
   return status;
 }
 
-/* Scales and elements of an int4 matrix, which stand apart, group by group: a group is a block. */
-static alb_status make_q4(alb_diag *diag, const gguf_file *f, const alb_st_item *item, uint8_t *out) {
-  const alb_tensor *t = tensor_of(f, item);
-  const size_t groups = (size_t)alb_blob_bytes(f->spec.tensors, t->scale_blob) / 2;
-  uint8_t *scales = malloc(groups * (2 + ALB_INT4_GROUP_BYTES) + 1), *elements = scales + 2 * groups;
-  if (!scales) return alb_fail_memory(diag, groups * (2 + ALB_INT4_GROUP_BYTES), "a tensor");
+/* A group of elements as a block: the same bytes in another order, or for Q8_0 a byte each. */
+static void put_block(alb_gguf_type type, unsigned bits, const uint8_t *group, uint8_t *out) {
+  const size_t low = ALB_INTN_GROUP / 2, high = alb_intn_bytes(bits) - low;
+  for (size_t i = 0; type == ALB_GGUF_Q8_0 && i < ALB_INTN_GROUP; i++) out[i] = (uint8_t)alb_intn_at(group, bits, i);
+  if (type == ALB_GGUF_Q8_0) return;
+  memcpy(out, group + low, high);
+  memcpy(out + high, group, low);
+}
+
+/* Scales and elements of an int4, int5 or int6 matrix, which stand apart, group by group: a group is a block. */
+static alb_status make_blocks(alb_diag *diag, const gguf_file *f, size_t item, uint8_t *out) {
+  const alb_tensor *t = tensor_of(f, &f->layout.items[item]);
+  const unsigned bits = alb_intn_bits(t->dtype);
+  const size_t groups = (size_t)alb_blob_bytes(f->spec.tensors, t->scale_blob) / 2, size = alb_intn_bytes(bits);
+  const size_t block = alb_gguf_type_info(f->types[item])->bytes;
+  uint8_t *scales = malloc(groups * (2 + size) + 1), *elements = scales + 2 * groups;
+  if (!scales) return alb_fail_memory(diag, groups * (2 + size), "a tensor");
   alb_status status = alb_blob_materialize(diag, f->spec.tensors, t->scale_blob, scales);
   if (status == ALB_OK) status = alb_blob_materialize(diag, f->spec.tensors, t->blob, elements);
-  for (size_t g = 0; status == ALB_OK && g < groups; g++, out += 2 + ALB_INT4_GROUP_BYTES) {
+  for (size_t g = 0; status == ALB_OK && g < groups; g++, out += block) {
     memcpy(out, scales + 2 * g, 2);
-    memcpy(out + 2, elements + g * ALB_INT4_GROUP_BYTES, ALB_INT4_GROUP_BYTES);
+    put_block(f->types[item], bits, elements + g * size, out + 2);
   }
   free(scales);
   return status;
@@ -218,8 +254,9 @@ static alb_status make_q4(alb_diag *diag, const gguf_file *f, const alb_st_item 
 
 static alb_status make_item(alb_diag *diag, const gguf_file *f, size_t i, uint8_t *out) {
   const alb_st_item *item = &f->layout.items[i];
-  if (f->types[i] == ALB_GGUF_Q8_0) return make_q8(diag, f, item, out);
-  if (f->types[i] == ALB_GGUF_Q4_0) return make_q4(diag, f, item, out);
+  const bool is_block = alb_gguf_type_info(f->types[i])->elements > 1;
+  if (is_block && alb_intn_bits(tensor_of(f, item)->dtype)) return make_blocks(diag, f, i, out);
+  if (is_block) return make_q8(diag, f, item, out);
   if (f->types[i] == ALB_GGUF_F32 && item->tensor != ALB_ST_NO_TENSOR)
     return make_f32(diag, f, item, (float *)(void *)out);
   return alb_st_make(diag, f->spec.tensors, item, out);

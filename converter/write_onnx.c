@@ -12,13 +12,13 @@ static uint64_t count_parameters(const alb_export *model) {
   return count;
 }
 
-/* int4 weights become f32, which is exact. */
+/* int4, int5 and int6 weights become f32, which is exact. */
 static alb_status widen(alb_diag *diag, const alb_write_job *job, alb_written *out) {
   alb_tensors *tensors = job->package->graph->tensors;
   bool found = false;
   for (size_t t = 0; t < tensors->tensors.count; t++) {
     alb_tensor *tensor = &tensors->tensors.items[t];
-    if (tensor->dtype != ALB_I4) continue;
+    if (!alb_intn_bits(tensor->dtype)) continue;
     const uint32_t inputs[] = {tensor->blob, tensor->scale_blob};
     const alb_blob recipe = {.kind = ALB_BLOB_WIDE,
                              .dtype = ALB_F32,
@@ -33,9 +33,13 @@ static alb_status widen(alb_diag *diag, const alb_write_job *job, alb_written *o
     found = true;
   }
   if (!found) return ALB_OK;
-  return alb_write_note(diag, out,
-                        job->tables == ALB_I8 ? "int4 matrices are multiplied out to f32; tables stay int8"
-                                              : "int4 weights are multiplied out to f32");
+  const bool tables_stay = job->tables == ALB_I8, both = alb_intn_bits(job->dtype) && alb_intn_bits(job->tables);
+  const alb_dtype first = alb_intn_bits(job->dtype) ? job->dtype : job->tables;
+  const char *and = both && job->tables != first ? " and " : "", *second = *and? alb_dtype_name(job->tables) : "";
+  return alb_write_note(
+      diag, out,
+      alb_arena_printf(job->arena, "%s%s%s %s are multiplied out to f32%s", alb_dtype_name(first), and, second,
+                       tables_stay ? "matrices" : "weights", tables_stay ? "; tables stay int8" : ""));
 }
 
 static alb_status write_model(alb_diag *diag, const alb_write_job *job, alb_export *model, alb_written *out) {

@@ -11,7 +11,7 @@
 
 enum {
   ALB_FORMAT_MAJOR = 1, /* another major can't be read */
-  ALB_FORMAT_MINOR = 2, /* a newer minor only adds what may be skipped */
+  ALB_FORMAT_MINOR = 3, /* a newer minor only adds what may be skipped */
 
   ALB_PREFIX_BYTES = 128,
   ALB_PREFIX_MAGIC = 0,          /* 8 bytes */

@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "base/dtype.h"
 #include "base/half.h"
-#include "base/int4.h"
+#include "base/intn.h"
 #include "base/strmap.h"
 #include "base/vocabulary.h"
 #include "format/layout.h"
@@ -90,7 +90,8 @@ enum { BLOB_USED = 1, BLOB_SCALES_OK = 2, BLOB_INT8_OK = 4, BLOB_GROUP_SCALES_OK
 
 typedef struct blob_mark {
   unsigned found;
-  uint64_t int4_columns; /* of the int4 tensors that were looked at; 0: none */
+  uint64_t columns; /* of the tensors of int4, int5 or int6 that were looked at; 0: none */
+  alb_dtype dtype;  /* and their type */
 } blob_mark;
 
 static alb_status check_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
@@ -125,7 +126,7 @@ static alb_status check_int8(alb_diag *diag, const alb_validation *v, const Alb_
   return holds_0x80(v, bytes) ? ALB_BAD(diag, "tensor \"%.128s\": int8 element -128", tensor->name) : ALB_OK;
 }
 
-/* Scales of int4 are finite and not 0; the sign is free. */
+/* Scales of groups are finite and not 0; the sign is free. */
 static alb_status check_group_scales(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
   for (size_t i = 0; i < bytes.n / 2; i++) {
     const uint16_t magnitude = alb_load_u16(bytes.p + 2 * i) & 0x7fff;
@@ -138,12 +139,13 @@ static alb_status check_group_scales(alb_diag *diag, const Alb__Tensor *tensor, 
 }
 
 /* What fills the last group of a row is 0. */
-static alb_status check_int4(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
-  const size_t used = (size_t)(tensor->dims[1] % ALB_INT4_GROUP);
-  const size_t row = (size_t)alb_int4_groups(tensor->dims[1]) * ALB_INT4_GROUP_BYTES;
+static alb_status check_filling(alb_diag *diag, const Alb__Tensor *tensor, alb_span bytes) {
+  const unsigned bits = alb_intn_bits((alb_dtype)tensor->dtype);
+  const size_t used = (size_t)(tensor->dims[1] % ALB_INTN_GROUP), group = alb_intn_bytes(bits);
+  const size_t row = (size_t)alb_intn_groups(tensor->dims[1]) * group;
   for (size_t end = row; used && end <= bytes.n; end += row) {
-    for (size_t i = used; i < ALB_INT4_GROUP; i++) {
-      if (alb_int4_at(bytes.p + end - ALB_INT4_GROUP_BYTES, i) == 0) continue;
+    for (size_t i = used; i < ALB_INTN_GROUP; i++) {
+      if (alb_intn_at(bytes.p + end - group, bits, i) == 0) continue;
       return ALB_BAD(diag, "tensor \"%.128s\": an element behind the end of row %zu is not 0", tensor->name,
                      end / row - 1);
     }
@@ -154,39 +156,41 @@ static alb_status check_int4(alb_diag *diag, const Alb__Tensor *tensor, alb_span
 /* The blob of a quantised tensor's scales, of that number and width, looked at once. */
 static alb_status check_scale_blob(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor,
                                    blob_mark *marks) {
-  const bool int4 = tensor->dtype == ALB_I4;
-  const uint32_t width = int4 ? 2 : 4, mark = int4 ? BLOB_GROUP_SCALES_OK : BLOB_SCALES_OK;
+  const bool grouped = tensor->dtype != ALB_I8;
+  const uint32_t width = grouped ? 2 : 4, mark = grouped ? BLOB_GROUP_SCALES_OK : BLOB_SCALES_OK;
   if (tensor->scale_blob == 0 || tensor->scale_blob > v->blob_count) {
     return ALB_BAD(diag, "tensor \"%.128s\": scale_blob %" PRIu32, tensor->name, tensor->scale_blob);
   }
   const uint32_t id = tensor->scale_blob - 1;
   const alb_stored_blob *scales = &v->blobs[id];
-  const uint64_t a_row = int4 ? alb_int4_groups(tensor->dims[1]) : 1, rows = tensor->dims[0];
+  const uint64_t a_row = grouped ? alb_intn_groups(tensor->dims[1]) : 1, rows = tensor->dims[0];
   if (scales->width != width || scales->bytes.n / width / a_row != rows || scales->bytes.n / width % a_row) {
     return ALB_BAD(diag, "tensor \"%.128s\": %zu bytes of scales for %" PRIu64 " rows", tensor->name, scales->bytes.n,
                    rows);
   }
-  if (!(marks[id].found & mark)) ALB_TRY((int4 ? check_group_scales : check_scales)(diag, tensor, scales->bytes));
+  if (!(marks[id].found & mark)) ALB_TRY((grouped ? check_group_scales : check_scales)(diag, tensor, scales->bytes));
   marks[id].found |= BLOB_USED | mark;
   return ALB_OK;
 }
 
 static alb_status check_quantised(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor,
                                   blob_mark *marks) {
-  const bool int8 = tensor->dtype == ALB_I8, int4 = tensor->dtype == ALB_I4;
-  if (!int8 && !int4) {
-    return tensor->scale_blob ? ALB_BAD(diag, "tensor \"%.128s\": scales without int8 or int4", tensor->name) : ALB_OK;
+  const alb_dtype dtype = (alb_dtype)tensor->dtype;
+  const bool int8 = dtype == ALB_I8, grouped = alb_intn_bits(dtype) != 0;
+  if (!int8 && !grouped) {
+    return tensor->scale_blob ? ALB_BAD(diag, "tensor \"%.128s\": scales of %s", tensor->name, alb_dtype_name(dtype))
+                              : ALB_OK;
   }
   ALB_TRY(check_scale_blob(diag, v, tensor, marks));
   const alb_span bytes = v->blobs[tensor->blob].bytes;
   blob_mark *mark = &marks[tensor->blob];
-  if (int4 && mark->int4_columns && mark->int4_columns != tensor->dims[1]) {
-    return ALB_BAD(diag, "tensor \"%.128s\": int4 blob %" PRIu32 " has other rows elsewhere", tensor->name,
-                   tensor->blob);
+  if (grouped && mark->columns && (mark->columns != tensor->dims[1] || mark->dtype != dtype)) {
+    return ALB_BAD(diag, "tensor \"%.128s\": %s blob %" PRIu32 " has other rows elsewhere", tensor->name,
+                   alb_dtype_name(dtype), tensor->blob);
   }
-  if (v->deep && int4 && !mark->int4_columns) ALB_TRY(check_int4(diag, tensor, bytes));
+  if (v->deep && grouped && !mark->columns) ALB_TRY(check_filling(diag, tensor, bytes));
   if (v->deep && int8 && !(mark->found & BLOB_INT8_OK)) ALB_TRY(check_int8(diag, v, tensor, bytes));
-  if (int4) mark->int4_columns = tensor->dims[1];
+  if (grouped) mark->columns = tensor->dims[1], mark->dtype = dtype;
   if (int8) mark->found |= BLOB_INT8_OK;
   return ALB_OK;
 }
@@ -209,8 +213,9 @@ static alb_status tensor_bytes(alb_diag *diag, const Alb__Tensor *tensor, size_t
     }
     if (dim > SIZE_MAX || !alb_mul_ok(*bytes, (size_t)dim, bytes)) return size_overflows(diag, tensor);
   }
-  if (tensor->dtype != ALB_I4) return ALB_OK;
-  const size_t row = (size_t)alb_int4_groups(tensor->dims[1]) * ALB_INT4_GROUP_BYTES;
+  const size_t group = alb_intn_bytes(alb_intn_bits((alb_dtype)tensor->dtype));
+  if (!group) return ALB_OK;
+  const size_t row = (size_t)alb_intn_groups(tensor->dims[1]) * group;
   return alb_mul_ok((size_t)tensor->dims[0], row, bytes) ? ALB_OK : size_overflows(diag, tensor);
 }
 

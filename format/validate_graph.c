@@ -35,7 +35,7 @@ typedef struct extent {
 
 static alb_status check_type(alb_diag *diag, const alb_validation *v, const Alb__Function *f, size_t i) {
   const Alb__Type *type = f->inputs[i];
-  if (alb_dtype_bytes((alb_dtype)type->dtype) == 0 || type->dtype == ALB_I4) {
+  if (alb_dtype_bytes((alb_dtype)type->dtype) == 0 || alb_intn_bits((alb_dtype)type->dtype)) {
     return alb_validate_unknown(diag, v, "input dtype", type->dtype);
   }
   if (type->n_dims > ALB_MAX_TENSOR_RANK)

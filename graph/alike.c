@@ -26,10 +26,10 @@ bool alb_blob_has_content(const alb_tensors *tensors, const alb_blob *blob) {
   return true;
 }
 
-/* What samples are taken of: elements; of int4, bytes, which are fewer. */
+/* What samples are taken of: elements; of int4 to int6, bytes, which are fewer. */
 static uint64_t places(const alb_tensors *tensors, uint32_t id) {
   const alb_blob *blob = &tensors->blobs.items[id];
-  return blob->dtype == ALB_I4 ? alb_blob_bytes(tensors, id) : blob->elements;
+  return alb_intn_bits(blob->dtype) ? alb_blob_bytes(tensors, id) : blob->elements;
 }
 
 /* Where place i of a blob with content stands: step by step to the source blob. */

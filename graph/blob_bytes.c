@@ -6,7 +6,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/parallel.h"
-#include "graph/blob_int4.h"
+#include "graph/blob_intn.h"
 #include "graph/tensors.h"
 
 /* WORTH_A_THREAD: elements for which one is worth starting. */
@@ -245,11 +245,11 @@ static void quantize_row(const float *row, uint64_t columns, int8_t *out) {
 }
 
 /* QUANT and SCALE of inputs[0] by groups of a row. */
-static alb_status make_int4(const maker *m, const alb_blob *blob, void *out) {
+static alb_status make_intn(const maker *m, const alb_blob *blob, void *out) {
   const void *bytes;
   void *owned;
   alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
-  if (status == ALB_OK) status = alb_blob_make_int4(m->diag, blob, blob_at(m, blob->inputs[0])->dtype, bytes, out);
+  if (status == ALB_OK) status = alb_blob_make_intn(m->diag, blob, blob_at(m, blob->inputs[0])->dtype, bytes, out);
   give_back(m, blob->inputs[0], owned);
   return status;
 }
@@ -278,7 +278,8 @@ static alb_status make_int8(const maker *m, const alb_blob *blob, void *out) {
 }
 
 static alb_status make_wide(const maker *m, const alb_blob *blob, void *out) {
-  const size_t groups = (size_t)alb_int4_groups(blob->columns), columns = (size_t)blob->columns;
+  const unsigned bits = alb_intn_bits(blob_at(m, blob->inputs[0])->dtype);
+  const size_t groups = (size_t)alb_intn_groups(blob->columns), columns = (size_t)blob->columns;
   float *scales = malloc((size_t)blob->rows * groups * sizeof *scales + 1);
   const maker inner = {m->diag, m->table, m->depth + 1};
   const alb_blob cast = {.kind = ALB_BLOB_CAST,
@@ -293,7 +294,7 @@ static alb_status make_wide(const maker *m, const alb_blob *blob, void *out) {
   if (status == ALB_OK) {
     status = borrow(m, blob->inputs[0], &bytes, &owned);
     for (size_t r = 0; status == ALB_OK && r < blob->rows; r++) {
-      alb_int4_widen((const uint8_t *)bytes + r * groups * ALB_INT4_GROUP_BYTES, scales + r * groups, columns,
+      alb_intn_widen(bits, (const uint8_t *)bytes + r * groups * alb_intn_bytes(bits), scales + r * groups, columns,
                      (float *)out + r * columns);
     }
     give_back(m, blob->inputs[0], owned);
@@ -303,7 +304,8 @@ static alb_status make_wide(const maker *m, const alb_blob *blob, void *out) {
 }
 
 static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
-  return blob->dtype == ALB_I4 || blob->dtype == ALB_F16 ? make_int4(m, blob, out) : make_int8(m, blob, out);
+  return alb_intn_bits(blob->kind == ALB_BLOB_SCALE ? blob->of : blob->dtype) ? make_intn(m, blob, out)
+                                                                              : make_int8(m, blob, out);
 }
 
 static alb_status make(const maker *m, uint32_t id, void *out) {

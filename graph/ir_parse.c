@@ -129,7 +129,7 @@ static alb_status take_blob_kind(parser *in, alb_blob *blob) {
   return wrong(in, "a blob kind");
 }
 
-/* = concat 1 2 3 [as 8x4] */
+/* = concat 1 2 3 [as 8x4 [of int4]] */
 static alb_status take_recipe(parser *in, alb_blob *blob) {
   ALB_TRY(take_blob_kind(in, blob));
   uint32_t inputs[64];
@@ -149,7 +149,11 @@ static alb_status take_recipe(parser *in, alb_blob *blob) {
   alb_str rows = {begin, (size_t)(in->p - begin)};
   while (rows.n && rows.p[0] == ' ') rows = (alb_str){rows.p + 1, rows.n - 1};
   if (!number_of(rows, &blob->rows) || !take_char(in, 'x')) return wrong(in, "ROWSxCOLUMNS");
-  return take_number(in, &blob->columns);
+  ALB_TRY(take_number(in, &blob->columns));
+  if (at_line_end(in)) return ALB_OK;
+  if (!alb_str_is(take_word(in), "of")) return wrong(in, "of DTYPE");
+  blob->of = alb_dtype_by_name(take_word(in));
+  return blob->of == ALB_DTYPE_NONE ? wrong(in, "a dtype") : ALB_OK;
 }
 
 static alb_status parse_blob(parser *in) {

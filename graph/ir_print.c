@@ -14,6 +14,7 @@ static void print_blob(const alb_graph *graph, size_t id, FILE *out) {
     fprintf(out, " = %s", blob_kinds[blob->kind]);
     for (size_t i = 0; i < blob->input_count; i++) fprintf(out, " %u", blob->inputs[i]);
     if (blob->rows) fprintf(out, " as %llux%llu", (unsigned long long)blob->rows, (unsigned long long)blob->columns);
+    if (blob->of) fprintf(out, " of %s", alb_dtype_name(blob->of));
   }
   fputc('\n', out);
 }

@@ -1,7 +1,7 @@
 /* Rows of a tensor: a part of a source blob's bytes, and for recipes the same recipe over parts of its inputs. */
 #include "graph/row_slice.h"
 
-#include "base/int4.h"
+#include "base/intn.h"
 
 enum { MAX_DEPTH = 8, MAX_INPUTS = 1024 };
 
@@ -13,9 +13,9 @@ typedef struct slicer {
 
 /* A part of a source blob, found again when it is there already, so that sharing stays. */
 static alb_status slice_bytes(const slicer *s, const alb_blob *blob, uint64_t width, uint32_t *out) {
-  const bool int4 = blob->dtype == ALB_I4;
+  const unsigned bits = alb_intn_bits(blob->dtype);
   const size_t row =
-      int4 ? (size_t)alb_int4_groups(width) * ALB_INT4_GROUP_BYTES : (size_t)width * alb_dtype_bytes(blob->dtype);
+      bits ? (size_t)alb_intn_groups(width) * alb_intn_bytes(bits) : (size_t)width * alb_dtype_bytes(blob->dtype);
   alb_blob part = {.kind = ALB_BLOB_BYTES, .dtype = blob->dtype, .elements = s->rows * width};
   part.bytes = (alb_span){blob->bytes.p + s->first * row, (size_t)s->rows * row};
   for (*out = 0; *out < s->table->blobs.count; (*out)++) {
@@ -40,11 +40,12 @@ static alb_status slice_inputs(const slicer *s, alb_blob recipe, uint64_t width,
 
 /* Rows of a recipe that does not work row by row: made whole, then cut. */
 static alb_status cut(const slicer *s, uint32_t id, uint64_t width, uint32_t *out) {
-  if (s->table->blobs.items[id].dtype == ALB_I4) {
-    return alb_fail(s->diag, ALB_UNSUPPORTED, "rows of several int4 matrices in one");
+  const alb_dtype dtype = s->table->blobs.items[id].dtype;
+  if (alb_intn_bits(dtype)) {
+    return alb_fail(s->diag, ALB_UNSUPPORTED, "rows of several %s matrices in one", alb_dtype_name(dtype));
   }
   const alb_blob part = {.kind = ALB_BLOB_PART,
-                         .dtype = s->table->blobs.items[id].dtype,
+                         .dtype = dtype,
                          .elements = s->rows * width,
                          .rows = s->first * width,
                          .inputs = &id,
@@ -103,7 +104,7 @@ alb_status alb_tensors_slice(alb_diag *diag, alb_tensors *table, alb_str name, u
   if (whole.rank < 1 || whole.rank > 2) return alb_fail(diag, ALB_INTERNAL, "rows of a tensor of rank %zu", whole.rank);
   const slicer s = {diag, table, first, rows};
   ALB_TRY(slice(&s, whole.blob, whole.rank == 2 ? whole.dims[1] : 1, 0, &blob));
-  const uint64_t scales = whole.dtype == ALB_I4 ? alb_int4_groups(whole.dims[1]) : 1;
+  const uint64_t scales = alb_intn_bits(whole.dtype) ? alb_intn_groups(whole.dims[1]) : 1;
   if (whole.scale_blob != ALB_NO_BLOB) ALB_TRY(slice(&s, whole.scale_blob, scales, 0, &scale));
   ALB_TRY(alb_tensors_view(diag, table, name, whole.rank, dims, blob, id));
   table->tensors.items[*id].scale_blob = scale;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "base/int4.h"
+#include "base/intn.h"
 
 alb_status alb_shape_elements(alb_diag *diag, size_t rank, const uint64_t *dims, uint64_t *elements) {
   if (rank > ALB_MAX_RANK) return alb_fail(diag, ALB_LIMIT, "rank %zu is above the limit of %d", rank, ALB_MAX_RANK);
@@ -107,17 +107,17 @@ alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t element
   return alb_tensors_blob(diag, table, ALB_F32, elements, (alb_span){bytes, (size_t)size}, blob);
 }
 
-alb_status alb_tensors_made_int4(alb_diag *diag, alb_tensors *table, uint64_t rows, uint64_t columns, uint8_t **codes,
-                                 uint16_t **scales, uint32_t *blob, uint32_t *scale_blob) {
+alb_status alb_tensors_made_intn(alb_diag *diag, alb_tensors *table, alb_dtype dtype, uint64_t rows, uint64_t columns,
+                                 uint8_t **codes, uint16_t **scales, uint32_t *blob, uint32_t *scale_blob) {
   uint64_t groups, size;
   uint8_t *bytes;
-  if (__builtin_mul_overflow(rows, alb_int4_groups(columns), &groups) ||
-      __builtin_mul_overflow(groups, ALB_INT4_GROUP_BYTES, &size) || size > SIZE_MAX) {
-    return alb_fail(diag, ALB_OVERFLOW, "an int4 matrix of %llu rows", (unsigned long long)rows);
+  if (__builtin_mul_overflow(rows, alb_intn_groups(columns), &groups) ||
+      __builtin_mul_overflow(groups, alb_intn_bytes(alb_intn_bits(dtype)), &size) || size > SIZE_MAX) {
+    return alb_fail(diag, ALB_OVERFLOW, "an %s matrix of %llu rows", alb_dtype_name(dtype), (unsigned long long)rows);
   }
   ALB_TRY(alb_spill_alloc(diag, &table->made, (size_t)size, codes));
   const alb_blob made = {.kind = ALB_BLOB_BYTES,
-                         .dtype = ALB_I4,
+                         .dtype = dtype,
                          .elements = rows * columns,
                          .rows = rows,
                          .columns = columns,
@@ -131,7 +131,7 @@ alb_status alb_tensors_made_int4(alb_diag *diag, alb_tensors *table, uint64_t ro
 
 static bool same_recipe(const alb_blob *a, const alb_blob *b) {
   return a->kind == b->kind && a->dtype == b->dtype && a->elements == b->elements && a->rows == b->rows &&
-         a->columns == b->columns && a->input_count == b->input_count &&
+         a->columns == b->columns && a->of == b->of && a->input_count == b->input_count &&
          memcmp(a->inputs, b->inputs, a->input_count * sizeof *a->inputs) == 0;
 }
 
@@ -176,17 +176,18 @@ uint32_t alb_tensors_find(const alb_tensors *table, alb_str name) {
   return index == ALB_STRMAP_NONE ? UINT32_MAX : (uint32_t)index;
 }
 
-/* Rows of int4 are whole groups, so they need more than their elements say. */
-static uint64_t int4_bytes(const alb_tensors *table, const alb_blob *blob) {
+/* Rows of int4 to int6 are whole groups, so they need more than their elements say. */
+static uint64_t intn_bytes(const alb_tensors *table, const alb_blob *blob) {
+  const size_t group = alb_intn_bytes(alb_intn_bits(blob->dtype));
   uint64_t bytes = 0;
   if (blob->kind == ALB_BLOB_BYTES) return blob->bytes.n;
-  if (blob->kind == ALB_BLOB_QUANT) return blob->rows * alb_int4_groups(blob->columns) * ALB_INT4_GROUP_BYTES;
+  if (blob->kind == ALB_BLOB_QUANT) return blob->rows * alb_intn_groups(blob->columns) * group;
   for (size_t i = 0; i < blob->input_count; i++) bytes += alb_blob_bytes(table, blob->inputs[i]);
   return bytes;
 }
 
 uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob) {
-  if (table->blobs.items[blob].dtype == ALB_I4) return int4_bytes(table, &table->blobs.items[blob]);
+  if (alb_intn_bits(table->blobs.items[blob].dtype)) return intn_bytes(table, &table->blobs.items[blob]);
   return table->blobs.items[blob].elements * alb_dtype_bytes(table->blobs.items[blob].dtype);
 }
 

@@ -31,9 +31,10 @@ typedef enum alb_blob_kind {
 typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
-  uint64_t elements;      /* of int4 without those that fill the rows' last groups */
+  uint64_t elements;      /* of int4 to int6 without those that fill the rows' last groups */
   uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE, WIDE: the shape of inputs[0]; COPY: rows = number of the copy;
                              PART: rows = the first element */
+  alb_dtype of;           /* SCALE: the type of QUANT's elements; NONE: int8 */
   alb_span bytes;         /* kind BYTES */
   const uint32_t *inputs; /* other kinds; in the table's arena */
   size_t input_count;
@@ -47,7 +48,7 @@ typedef struct alb_tensor {
   size_t rank;
   uint64_t dims[ALB_MAX_RANK];
   uint32_t blob;
-  uint32_t scale_blob; /* int8: f32 scale of each row; int4: f16 scale of each group; else ALB_NO_BLOB */
+  uint32_t scale_blob; /* int8: f32 scale of each row; int4 to int6: f16 scale of each group; else ALB_NO_BLOB */
 } alb_tensor;
 
 /* Start with {0}; alb_tensors_free at the end. Borrows the mapped files, which must outlive it. */
@@ -78,10 +79,10 @@ alb_status alb_tensors_blob(alb_diag *diag, alb_tensors *table, alb_dtype dtype,
 /* Adds a blob of f32 whose values the caller writes before anything else looks at it. They live as long as the table.
  */
 alb_status alb_tensors_made(alb_diag *diag, alb_tensors *table, uint64_t elements, float **values, uint32_t *blob);
-/* Adds blobs of int4 and of its scales for a matrix whose codes and scales the caller writes, as base/int4.h has them.
- */
-alb_status alb_tensors_made_int4(alb_diag *diag, alb_tensors *table, uint64_t rows, uint64_t columns, uint8_t **codes,
-                                 uint16_t **scales, uint32_t *blob, uint32_t *scale_blob);
+/* Adds blobs of int4, int5 or int6 and of its scales for a matrix whose codes and scales the caller writes, as
+ * base/intn.h has them. */
+alb_status alb_tensors_made_intn(alb_diag *diag, alb_tensors *table, alb_dtype dtype, uint64_t rows, uint64_t columns,
+                                 uint8_t **codes, uint16_t **scales, uint32_t *blob, uint32_t *scale_blob);
 /* Adds a recipe. An equal recipe (kind, dtype, inputs, shape) that is there already is returned. */
 alb_status alb_tensors_recipe(alb_diag *diag, alb_tensors *table, const alb_blob *recipe, uint32_t *blob);
 
@@ -93,13 +94,14 @@ alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);
-uint64_t alb_blob_bytes(const alb_tensors *table, uint32_t blob); /* elements * dtype size; int4: of its groups */
+uint64_t alb_blob_bytes(const alb_tensors *table,
+                        uint32_t blob); /* elements * dtype size; int4 to int6: of the groups */
 
 /* Makes a blob's bytes in out (alb_blob_bytes long). Recipes run here, at most 8 deep. */
 alb_status alb_blob_materialize(alb_diag *diag, const alb_tensors *table, uint32_t blob, void *out);
 /* The hash of a blob's bytes; computed once, then remembered. */
 alb_status alb_blob_hash(alb_diag *diag, alb_tensors *table, uint32_t blob, alb_hash128 *hash);
-/* Makes a blob's elements as f32. int8 and int4 blobs are refused. */
+/* Makes a blob's elements as f32. Quantised blobs are refused. */
 alb_status alb_blob_f32(alb_diag *diag, const alb_tensors *table, uint32_t blob, float *out);
 
 /* Makes *to (empty before) a table with the same ids over the same source bytes, known hashes

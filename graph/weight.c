@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "graph/blob_int4.h"
+#include "graph/blob_intn.h"
 
 static alb_status make(alb_diag *diag, const alb_tensors *tensors, uint32_t blob, void **out) {
   const uint64_t bytes = alb_blob_bytes(tensors, blob);
@@ -43,15 +43,16 @@ alb_status alb_weight_open(alb_diag *diag, const alb_tensors *tensors, uint32_t 
   return out->row ? ALB_OK : alb_fail_memory(diag, out->width * sizeof *out->row, "a row");
 }
 
-static const float *int4_row(alb_weight *weight, size_t r) {
-  const size_t groups = (size_t)alb_int4_groups(weight->width);
-  alb_int4_widen(weight->bytes + r * groups * ALB_INT4_GROUP_BYTES, weight->scales + r * groups, weight->width,
+static const float *intn_row(alb_weight *weight, size_t r) {
+  const unsigned bits = alb_intn_bits(weight->dtype);
+  const size_t groups = (size_t)alb_intn_groups(weight->width);
+  alb_intn_widen(bits, weight->bytes + r * groups * alb_intn_bytes(bits), weight->scales + r * groups, weight->width,
                  weight->row);
   return weight->row;
 }
 
 const float *alb_weight_row(alb_weight *weight, size_t r) {
-  if (weight->dtype == ALB_I4) return int4_row(weight, r);
+  if (alb_intn_bits(weight->dtype)) return intn_row(weight, r);
   const uint8_t *p = weight->bytes + r * weight->width * alb_dtype_bytes(weight->dtype);
   if (weight->dtype != ALB_I8) {
     (void)alb_to_f32(weight->dtype, p, weight->width, weight->row);

@@ -12,7 +12,7 @@ typedef struct alb_weight {
   const uint8_t *bytes;
   void *made;          /* owned; NULL for a source blob */
   alb_span mapped;     /* a source blob's bytes, when its pages may be given back at close */
-  const float *scales; /* int8: [rows]; int4: [rows][groups]; owned */
+  const float *scales; /* int8: [rows]; int4 to int6: [rows][groups]; owned */
   float *row;          /* [width], owned */
 } alb_weight;
 

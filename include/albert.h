@@ -49,7 +49,7 @@ typedef struct alb_model_info {
   size_t size;
   const char *architecture; /* "bert", "albert" */
   const char *task;         /* "embed", "fill-mask" ... */
-  const char *dtype;        /* of the matrices: "f32", "f16", "bf16", "int8", "int4" */
+  const char *dtype;        /* of the matrices: "f32", "f16", "bf16", "int8", "int6", "int5", "int4" */
   const char *share;        /* the sharing mode that was asked for */
   const char *pooling;      /* of the embedding: "mean", "cls", "max"; "none" */
   int normalize;            /* 1: embeddings have length 1 */

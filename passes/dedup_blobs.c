@@ -3,8 +3,8 @@
  *   tensor 0 "layer.0.w" f32[2,2] blob 0              tensor 0 "layer.0.w" f32[2,2] blob 0
  *   tensor 1 "layer.1.w" f32[2,2] blob 1 (= blob 0)   every use of tensor 1 is a use of tensor 0
  *
- * Equal means: same dtype, same number of elements, same bytes, and for int4 the same rows, which its bytes do not
- * tell; a transposed, cut or joined blob is compared by the bytes it will have. Needs nothing; keeps all values. */
+ * Equal means: same dtype, same number of elements, same bytes, and for int4 to int6 the same rows, which its bytes do
+ * not tell; a transposed, cut or joined blob is compared by the bytes it will have. Needs nothing; keeps all values. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ typedef struct entry {
   alb_hash128 hash;
   alb_dtype dtype;
   uint64_t elements;
-  uint64_t columns; /* int4: of the tensor that has the blob; else 0 */
+  uint64_t columns; /* int4 to int6: of the tensor that has the blob; else 0 */
   uint32_t blob;
 } entry;
 
@@ -34,12 +34,12 @@ static bool equal_entries(const entry *x, const entry *y) {
          alb_hash_equal(&x->hash, &y->hash);
 }
 
-/* columns[b] of the int4 tensor that has blob b, and 0 for other blobs. */
+/* columns[b] of the int4 to int6 tensor that has blob b, and 0 for other blobs. */
 static void find_columns(const alb_tensors *tensors, uint64_t *columns) {
   memset(columns, 0, tensors->blobs.count * sizeof *columns);
   for (size_t t = 0; t < tensors->tensors.count; t++) {
     const alb_tensor *tensor = &tensors->tensors.items[t];
-    if (tensor->dtype == ALB_I4 && tensor->rank == 2) columns[tensor->blob] = tensor->dims[1];
+    if (alb_intn_bits(tensor->dtype) && tensor->rank == 2) columns[tensor->blob] = tensor->dims[1];
   }
 }
 

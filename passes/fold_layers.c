@@ -121,7 +121,7 @@ static alb_status note_change(const folder *f, alb_fold_change change) {
 
 static alb_status check_float(const folder *f, size_t parameter) {
   const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
-  if (dtype != ALB_I8 && dtype != ALB_I4) return ALB_OK;
+  if (!alb_dtype_is_quantised(dtype)) return ALB_OK;
   return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
                   alb_dtype_name(dtype));
 }

@@ -49,7 +49,7 @@ typedef struct alb_fold_change {
 typedef struct alb_fold_report {
   bool lossy;
   bool aligned;  /* layers were aligned before their mean was taken */
-  bool refitted; /* what stays per layer was adjusted to texts afterwards, or int4 matrices were */
+  bool refitted; /* what stays per layer was adjusted to texts afterwards, or int4 to int6 matrices were */
   size_t layers, sets_before, sets_after;
   size_t embedding_size;            /* 0: the table of words is as it was; else the width it was narrowed to */
   size_t permuted;                  /* FFN blocks that were another one with neurons in another order, and use it now */
@@ -77,8 +77,8 @@ typedef struct alb_fold_job {
 /* Helps a fold: before it, to make layers more alike without changing what they compute; after it, to repair. */
 typedef alb_status alb_fold_helper(alb_diag *diag, void *context, const alb_fold_job *job);
 
-/* Makes matrices of layers int4 in its own way; those that it leaves are rounded by themselves. */
-typedef alb_status alb_round_helper(alb_diag *diag, void *context, alb_graph *graph);
+/* Makes matrices of layers int4, int5 or int6 in its own way; those that it leaves are rounded by themselves. */
+typedef alb_status alb_round_helper(alb_diag *diag, void *context, alb_dtype dtype, alb_graph *graph);
 
 /* Adds two tensors whose product is near a table [V,H]: factor [V,size] and projection [H,size]; table = factor times
  * projection transposed. */
@@ -95,12 +95,12 @@ typedef struct alb_pass_options {
   alb_fold_report *report;   /* fold-layers; may be NULL */
   alb_fold_helper *align;    /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
   alb_fold_helper *refit;    /* fold-layers: called after it; default NULL */
-  alb_round_helper *round;   /* quantize-weights: called before it makes int4; default NULL */
+  alb_round_helper *round;   /* quantize-weights: called before it makes int4 to int6; default NULL */
   alb_factor_helper *factor; /* factor-words: default NULL: tables stay whole */
   void *align_context, *refit_context, *round_context, *factor_context;
   size_t embedding_size; /* factor-words: default 0: tables stay whole */
   alb_dtype dtype;       /* quantize-weights: matrices; default f32 */
-  alb_dtype tables;      /* quantize-weights; default: as matrices, int8 if they are int4 */
+  alb_dtype tables;      /* quantize-weights; default: as matrices, int8 if they are int4 to int6 */
 } alb_pass_options;
 
 /* The element types that quantize-weights gives tables of words, and tables of positions and token types. */

@@ -4,19 +4,20 @@
  *   tensor 1 "b" f16[4] blob 1                   tensor 1 "b" f32[4] blob 4
  *
  * int8 is symmetric with one scale a row: a row is an output channel of a matrix, a word of a
- * table. int4 has a scale for each 32 of a row; tables of a model of int4 matrices are int8 unless asked otherwise.
- * Tables of positions and token types are int8 or f16 where those of words are quantised.
- * Every use of a shared tensor sees the same quantised bytes, stored once. */
-#include "base/int4.h"
+ * table. int4, int5 and int6 have a scale for each 32 of a row; tables of a model of such matrices are int8 unless
+ * asked otherwise. Tables of positions and token types are int8 or f16 where those of words are quantised. Every use of
+ * a shared tensor sees the same quantised bytes, stored once. */
+#include "base/intn.h"
 #include "graph/build_encoder.h"
 #include "passes/pass.h"
 #include "passes/weight_use.h"
 
 static alb_status add_recipe(alb_diag *diag, alb_tensors *tensors, const alb_tensor *tensor, alb_blob_kind kind,
-                             alb_dtype dtype, uint32_t *blob) {
+                             alb_dtype dtype, alb_dtype of, uint32_t *blob) {
   const uint32_t input = tensor->blob;
   alb_blob recipe = {.kind = kind,
                      .dtype = dtype,
+                     .of = of,
                      .elements = tensors->blobs.items[input].elements,
                      .inputs = &input,
                      .input_count = 1};
@@ -25,7 +26,7 @@ static alb_status add_recipe(alb_diag *diag, alb_tensors *tensors, const alb_ten
     recipe.columns = tensor->dims[1];
   }
   if (kind == ALB_BLOB_SCALE) {
-    recipe.elements = recipe.rows * (dtype == ALB_F16 ? alb_int4_groups(recipe.columns) : 1);
+    recipe.elements = recipe.rows * (of ? alb_intn_groups(recipe.columns) : 1);
   }
   return alb_tensors_recipe(diag, tensors, &recipe, blob);
 }
@@ -34,11 +35,12 @@ static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb
   alb_tensor *tensor = &tensors->tensors.items[id];
   uint32_t blob, scale = ALB_NO_BLOB;
   if (alb_dtype_is_quantised(dtype)) {
-    const alb_dtype scales = dtype == ALB_I8 ? ALB_F32 : ALB_F16;
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_SCALE, scales, &scale));
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_QUANT, dtype, &blob));
+    const bool grouped = alb_intn_bits(dtype) != 0;
+    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_SCALE, grouped ? ALB_F16 : ALB_F32,
+                       grouped ? dtype : ALB_DTYPE_NONE, &scale));
+    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_QUANT, dtype, ALB_DTYPE_NONE, &blob));
   } else {
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_CAST, dtype, &blob));
+    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_CAST, dtype, ALB_DTYPE_NONE, &blob));
   }
   tensor->blob = blob;
   tensor->scale_blob = scale;
@@ -48,7 +50,7 @@ static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb
 
 alb_dtype alb_table_dtype(const alb_pass_options *options) {
   if (options->tables) return options->tables;
-  return options->dtype == ALB_I4 ? ALB_I8 : options->dtype ? options->dtype : ALB_F32;
+  return alb_intn_bits(options->dtype) ? ALB_I8 : options->dtype ? options->dtype : ALB_F32;
 }
 
 /* An error in a table of positions or token types is one that all texts share, and few bits save little there. Where
@@ -65,13 +67,13 @@ static alb_dtype wanted_dtype(alb_use found, const alb_pass_options *options) {
   return found == ALB_USED_TABLE ? alb_table_dtype(options) : options->dtype ? options->dtype : ALB_F32;
 }
 
-/* Lets the helper make int4 of matrices first; what is quantised already has no use for it. */
+/* Lets the helper round matrices to groups first; what is quantised already has no use for it. */
 static alb_status round_first(alb_diag *diag, alb_graph *graph, const alb_pass_options *options, size_t *changes) {
   const alb_tensors *tensors = graph->tensors;
   alb_arena scratch = {0};
   alb_use *uses;
   bool wanted = false;
-  if (options->dtype != ALB_I4 || !options->round) return ALB_OK;
+  if (!alb_intn_bits(options->dtype) || !options->round) return ALB_OK;
   const alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
   for (size_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
     wanted = wanted || (uses[t] == ALB_USED_MATRIX && alb_dtype_is_float(tensors->tensors.items[t].dtype));
@@ -80,7 +82,7 @@ static alb_status round_first(alb_diag *diag, alb_graph *graph, const alb_pass_o
   if (status != ALB_OK || !wanted) return status;
   ++*changes;
   if (options->report) options->report->refitted = true;
-  return options->round(diag, options->round_context, graph);
+  return options->round(diag, options->round_context, options->dtype, graph);
 }
 
 alb_status alb_pass_quantize_weights(alb_diag *diag, alb_graph *graph, const alb_pass_options *options,

@@ -64,12 +64,18 @@ alb_status alb_weight_uses(alb_diag *diag, alb_arena *arena, const alb_graph *gr
   return ALB_OK;
 }
 
+/* The one of fewer bits; `a` may be none. */
+static alb_dtype narrower(alb_dtype a, alb_dtype b) {
+  const unsigned x = alb_intn_bits(a), y = alb_intn_bits(b);
+  return x && (!y || x < y) ? a : b;
+}
+
 alb_dtype alb_use_dtype(const alb_tensors *tensors, const alb_use *uses, size_t count, alb_use use) {
   alb_dtype found = ALB_DTYPE_NONE, quantised = ALB_DTYPE_NONE;
   for (size_t t = 0; t < count; t++) {
     const alb_dtype dtype = tensors->tensors.items[t].dtype;
     if (uses[t] != use) continue;
-    if (dtype == ALB_I4 || (dtype == ALB_I8 && quantised != ALB_I4)) quantised = dtype;
+    if (alb_dtype_is_quantised(dtype)) quantised = narrower(quantised, dtype);
     found = found == ALB_DTYPE_NONE || found == dtype ? dtype : ALB_F32;
   }
   return quantised != ALB_DTYPE_NONE ? quantised : found;

@@ -80,22 +80,22 @@ static void linear_s8(const alb_exec *x, const alb_step *s, const alb_piece *p, 
   x->kernels->gemm_s8(&args);
 }
 
-static void linear_s4(const alb_exec *x, const alb_step *s, const alb_piece *p, size_t n0, size_t n1) {
+static void linear_intn(const alb_exec *x, const alb_step *s, const alb_piece *p, size_t n0, size_t n1) {
   const alb_weight *w = s->weight;
-  const alb_gemm_s4 args = {.a = (const uint8_t *)locate(x, p, s->in[0], p->row0, false),
-                            .a_range = ranges(x, p, s->in[0], p->row0),
-                            .packed = w->data,
-                            .bias = vector(s->bias),
-                            .c = floats(x, p, s->out, p->row0),
-                            .lda = alb_s8_stride(w->columns),
-                            .ldc = w->rows,
-                            .m = p->row1 - p->row0,
-                            .n = w->rows,
-                            .k = w->columns,
-                            .n0 = n0,
-                            .n1 = n1,
-                            .activation = s->activation};
-  x->kernels->gemm_s4(&args);
+  const alb_gemm_intn args = {.a = (const uint8_t *)locate(x, p, s->in[0], p->row0, false),
+                              .a_range = ranges(x, p, s->in[0], p->row0),
+                              .packed = w->data,
+                              .bias = vector(s->bias),
+                              .c = floats(x, p, s->out, p->row0),
+                              .lda = alb_s8_stride(w->columns),
+                              .ldc = w->rows,
+                              .m = p->row1 - p->row0,
+                              .n = w->rows,
+                              .k = w->columns,
+                              .n0 = n0,
+                              .n1 = n1,
+                              .activation = s->activation};
+  (w->dtype == ALB_I4 ? x->kernels->gemm_s4 : x->kernels->gemm_s6)(&args);
 }
 
 static void exec_linear(const alb_exec *x, const alb_step *s, const alb_piece *p) {
@@ -105,8 +105,8 @@ static void exec_linear(const alb_exec *x, const alb_step *s, const alb_piece *p
     linear_s8(x, s, p, n0, n1);
     return;
   }
-  if (w->dtype == ALB_I4) {
-    linear_s4(x, s, p, n0, n1);
+  if (alb_intn_bits(w->dtype)) {
+    linear_intn(x, s, p, n0, n1);
     return;
   }
   const alb_gemm_f32 args = {.a = floats(x, p, s->in[0], p->row0),

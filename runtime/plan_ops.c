@@ -133,7 +133,7 @@ static alb_status plan_linear(planner *p, const Alb__Node *node, uint32_t *out) 
   ALB_TRY(rows_operand(p, 0, &s->in[0], &x));
   ALB_TRY(sized_operand(p, 1, ALB_USE_MATRIX, x.columns, &s->weight));
   if (p->operand_count > 2) ALB_TRY(sized_operand(p, 2, ALB_USE_VECTOR, s->weight->rows, &s->bias));
-  if (s->weight->dtype == ALB_I8 || s->weight->dtype == ALB_I4) ALB_TRY(quantized(p, s->in[0], &s->in[0]));
+  if (alb_dtype_is_quantised(s->weight->dtype)) ALB_TRY(quantized(p, s->in[0], &s->in[0]));
   return emit(p, x.rows, ALB_F32, s->weight->rows, out);
 }
 

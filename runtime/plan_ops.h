@@ -18,7 +18,7 @@ typedef struct alb_plan_operand {
 } alb_plan_operand;
 
 /* Checks the node against its rule and appends its step (and a quantising one before it, when the
- * matrix is int8 or int4); *out is the new value. */
+ * matrix is quantised); *out is the new value. */
 alb_status alb_plan_node(alb_plan_builder *builder, const Alb__Node *node, const alb_plan_operand *operands,
                          size_t count, uint32_t *out);
 

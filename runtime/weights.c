@@ -21,7 +21,7 @@ static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id
                     vector ? 1 : 2);
   }
   const alb_dtype dtype = (alb_dtype)tensor->dtype;
-  if ((dtype == ALB_I8 || dtype == ALB_I4) && vector) {
+  if (alb_dtype_is_quantised(dtype) && vector) {
     return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is a quantised vector", tensor->name);
   }
   *out = (alb_weight){.use = use,
@@ -103,8 +103,8 @@ static const uint8_t *scales_of(const alb_weights *weights, const alb_weight *we
 typedef struct packing {
   const alb_weight *weight;
   const uint8_t *bytes;
-  const uint8_t *scales; /* int4: [rows][groups of columns] f16 */
-  float *widened;        /* [workers][PACK_ROWS][columns]; NULL for f32, int8 and int4 */
+  const uint8_t *scales; /* int4 to int6: [rows][groups of columns] f16 */
+  float *widened;        /* [workers][PACK_ROWS][columns]; only for f16 and bf16 */
   atomic_bool failed;    /* a value that can't be packed was met */
 } packing;
 
@@ -118,9 +118,11 @@ static void pack_rows(void *context, size_t task, size_t worker) {
   const alb_weight *w = p->weight;
   const size_t first = task * PACK_ROWS;
   const size_t count = w->rows - first < PACK_ROWS ? w->rows - first : PACK_ROWS;
-  if (w->dtype == ALB_I4) {
-    const size_t at = first * (size_t)alb_int4_groups(w->columns);
-    alb_pack_s4(p->bytes + at * ALB_INT4_GROUP_BYTES, p->scales + 2 * at, first, count, w->rows, w->columns, w->owned);
+  const unsigned bits = alb_intn_bits(w->dtype);
+  if (bits) {
+    const size_t at = first * (size_t)alb_intn_groups(w->columns);
+    alb_pack_intn(bits, p->bytes + at * alb_intn_bytes(bits), p->scales + 2 * at, first, count, w->rows, w->columns,
+                  w->owned);
     return;
   }
   const uint8_t *rows = p->bytes + first * w->columns * alb_dtype_bytes(w->dtype);
@@ -137,9 +139,10 @@ static void pack_rows(void *context, size_t task, size_t worker) {
 }
 
 static alb_status packed_bytes(alb_diag *diag, const alb_weight *weight, size_t *bytes) {
-  const bool ok = weight->dtype == ALB_I8   ? alb_packed_s8_bytes(weight->rows, weight->columns, bytes)
-                  : weight->dtype == ALB_I4 ? alb_packed_s4_bytes(weight->rows, weight->columns, bytes)
-                                            : alb_packed_f32_bytes(weight->rows, weight->columns, bytes);
+  const unsigned bits = alb_intn_bits(weight->dtype);
+  const bool ok = weight->dtype == ALB_I8 ? alb_packed_s8_bytes(weight->rows, weight->columns, bytes)
+                  : bits                  ? alb_packed_intn_bytes(bits, weight->rows, weight->columns, bytes)
+                                          : alb_packed_f32_bytes(weight->rows, weight->columns, bytes);
   return ok ? ALB_OK : alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
 }
 
@@ -161,7 +164,7 @@ alb_status alb_weights_count(alb_diag *diag, alb_weight *weight, size_t *bytes) 
 static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   packing p = {.weight = weight, .bytes = source(weights, weight)};
   size_t bytes, wide = 0;
-  if (weight->dtype == ALB_I4) p.scales = scales_of(weights, weight);
+  if (alb_intn_bits(weight->dtype)) p.scales = scales_of(weights, weight);
   ALB_TRY(packed_bytes(diag, weight, &bytes));
   if (weight->dtype == ALB_F16 || weight->dtype == ALB_BF16) {
     const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
@@ -198,7 +201,7 @@ alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight 
   if (weight->use == ALB_USE_MATRIX) {
     ALB_TRY(prepare_matrix(diag, weights, weight, pool));
     release(weights, weight->blob);
-    if (weight->dtype == ALB_I4) release(weights, weight->scale_blob - 1);
+    if (alb_intn_bits(weight->dtype)) release(weights, weight->scale_blob - 1);
   } else if (weight->use == ALB_USE_VECTOR) {
     ALB_TRY(prepare_vector(diag, weights, weight));
   } else {

@@ -28,8 +28,8 @@ typedef struct alb_weight {
   uint32_t blob, scale_blob; /* scale_blob as in the manifest: 1 + id, or 0 */
   const char *name;          /* of the tensor, borrowed from the reader */
   bool ready, counted;       /* counted: alb_weights_count has added its bytes */
-  const void *data;          /* packed matrix (int4: with its scales), f32 vector, or the table's rows */
-  const void *scales;        /* int8: f32 [rows]; int4 tables: f16 [rows][groups] */
+  const void *data;          /* packed matrix (int4 to int6: with its scales), f32 vector, or the table's rows */
+  const void *scales;        /* int8: f32 [rows]; int4 to int6 tables: f16 [rows][groups] */
   void *owned;               /* its own copy, packed or widened, or NULL; lies in a room */
   struct alb_weight *next;   /* another shape or scale of the same blob and use */
 } alb_weight;

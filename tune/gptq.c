@@ -13,7 +13,7 @@
 
 #include "base/half.h"
 #include "base/parallel.h"
-#include "graph/blob_int4.h"
+#include "graph/blob_intn.h"
 
 /* What is added to the Gram matrix's diagonal, relative to its mean. */
 static const double damping = 0.01;
@@ -23,6 +23,7 @@ enum { TOGETHER = 32, WORTH_A_THREAD = 8 };
 
 typedef struct job {
   size_t k, groups;
+  unsigned bits;
   const float *u; /* [k, k]: U_ji / U_jj */
   float *w;       /* [n, k] */
   uint8_t *codes;
@@ -52,35 +53,22 @@ static void take_factor(const double *gram, size_t k, float *u) {
   }
 }
 
-/* The element that is nearest to x scales. */
-static int code_of(float x) {
-  const float q = nearbyintf(x);
-  return !(q > ALB_INT4_LEAST) ? ALB_INT4_LEAST : q > ALB_INT4_MOST ? ALB_INT4_MOST : (int)q;
-}
-
-static void put(uint8_t *group, size_t i, int code) {
-  const size_t half = ALB_INT4_GROUP / 2;
-  const unsigned bits = (unsigned)(code + ALB_INT4_ZERO);
-  uint8_t *byte = &group[i % half];
-  *byte = (uint8_t)(i < half ? (*byte & 0xf0u) | bits : (*byte & 0x0fu) | bits << 4);
-}
-
 /* w[i] -= miss u[i] for first <= i < last */
 static void make_up(float *w, const float *u, float miss, size_t first, size_t last) {
   for (size_t i = first; i < last; i++) w[i] -= miss * u[i];
 }
 
 static void round_group(job *j, size_t r, size_t g) {
-  const size_t at = g * ALB_INT4_GROUP, end = at + ALB_INT4_GROUP < j->k ? at + ALB_INT4_GROUP : j->k;
-  float *w = j->w + r * j->k, x[ALB_INT4_GROUP] = {0}, miss[ALB_INT4_GROUP];
-  uint8_t *group = j->codes + (r * j->groups + g) * ALB_INT4_GROUP_BYTES;
+  const size_t at = g * ALB_INTN_GROUP, end = at + ALB_INTN_GROUP < j->k ? at + ALB_INTN_GROUP : j->k;
+  float *w = j->w + r * j->k, x[ALB_INTN_GROUP] = {0}, miss[ALB_INTN_GROUP];
+  uint8_t *group = j->codes + (r * j->groups + g) * alb_intn_bytes(j->bits);
   bool ok;
   memcpy(x, w + at, (end - at) * sizeof *x);
-  const uint16_t bits = j->scales[r * j->groups + g] = alb_int4_quantize(x, group, &ok);
+  const uint16_t bits = j->scales[r * j->groups + g] = alb_intn_quantize(j->bits, x, group, &ok);
   const float scale = alb_f16_to_f32(bits), inverse = 1 / scale;
   for (size_t i = at; i < end; i++) {
-    const int code = code_of(w[i] * inverse);
-    put(group, i - at, code);
+    const int code = alb_intn_nearest(j->bits, w[i] * inverse);
+    alb_intn_put(group, j->bits, i - at, code);
     ok = ok && isfinite(w[i]);
     miss[i - at] = w[i] - (float)code * scale;
     w[i] = (float)code * scale;
@@ -101,9 +89,16 @@ static void round_rows(void *context, size_t index, size_t first, size_t last) {
   }
 }
 
-alb_status alb_gptq(alb_diag *diag, double *gram, size_t k, size_t n, float *w, uint8_t *codes, uint16_t *scales) {
+alb_status alb_gptq(alb_diag *diag, double *gram, size_t k, size_t n, alb_dtype dtype, float *w, uint8_t *codes,
+                    uint16_t *scales) {
   float *u = malloc((k * k + 1) * sizeof *u);
-  job j = {.k = k, .groups = (size_t)alb_int4_groups(k), .u = u, .w = w, .codes = codes, .scales = scales};
+  job j = {.k = k,
+           .groups = (size_t)alb_intn_groups(k),
+           .bits = alb_intn_bits(dtype),
+           .u = u,
+           .w = w,
+           .codes = codes,
+           .scales = scales};
   if (!u) return alb_fail_memory(diag, k * k * sizeof *u, "a decomposed matrix");
   const alb_status status = factor(diag, gram, k);
   if (status == ALB_OK) {
@@ -112,5 +107,5 @@ alb_status alb_gptq(alb_diag *diag, double *gram, size_t k, size_t n, float *w, 
   }
   free(u);
   if (status != ALB_OK || !j.failed) return status;
-  return alb_fail(diag, ALB_UNSUPPORTED, "a weight is not finite or too large for int4");
+  return alb_fail(diag, ALB_UNSUPPORTED, "a weight is not finite or too large for %s", alb_dtype_name(dtype));
 }

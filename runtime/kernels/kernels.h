@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/dtype.h"
-#include "base/int4.h"
+#include "base/intn.h"
 #include "base/status.h"
 #include "base/vocabulary.h"
 #include "runtime/kernels/cpu.h"
@@ -24,7 +24,7 @@
 enum {
   ALB_PANEL = 16,     /* weights are packed in panels of so many output columns */
   ALB_S8_DEPTH = 128, /* rows of bytes have one range a group of so many k; they and panels are padded to it */
-  ALB_S4_DEPTH = ALB_INT4_GROUP, /* int4 weights have one scale a column and so many k */
+  ALB_INTN_DEPTH = ALB_INTN_GROUP, /* int4 to int6 weights have one scale a column and so many k */
   ALB_KERNEL_ALIGN = 64,
 };
 
@@ -66,26 +66,27 @@ typedef struct alb_gemm_s8 {
   alb_activation activation;
 } alb_gemm_s8;
 
-/* ---- int4 product: c = act(sum over groups of k of (a_u8 * scale + low) * w^T + bias) ----
- * a as above. A column's w of a group of ALB_S4_DEPTH k are integers of [-8, 7] times w_scale. The int32 sums of
- * such a group are exact. Without activation the whole result is exact: from +0, for each group of ALB_S8_DEPTH k
- * in order,
- *   column = +0, and for each group of ALB_S4_DEPTH k in it, in order:
- *     total = fma(float(16 * sum), (w_scale / 16) * scale, total)
- *     column = fma(float(16 * sum of the column's integers), w_scale / 16, column)
+/* ---- int4 and int6 product: c = act(sum over groups of k of (a_u8 * scale + low) * w^T + bias) ----
+ * a as above. A column's w of a group of ALB_INTN_DEPTH k are integers of 4 bits (gemm_s4) or 6 bits (gemm_s6) times
+ * w_scale. The int32 sums of such a group are exact. Without activation the whole result is exact: from +0, for each
+ * group of ALB_S8_DEPTH k in order, with f = 16 for 4 bits and 4 for 6,
+ *   column = +0, and for each group of ALB_INTN_DEPTH k in it, in order:
+ *     total = fma(float(f * sum), (w_scale / f) * scale, total)
+ *     column = fma(float(f * sum of the column's integers), w_scale / f, column)
  *   total = fma(column, low, total);
- * then + bias. (The factor 16 is there for kernels that leave the integers in the upper half of a byte.) */
-typedef struct alb_gemm_s4 {
+ * then + bias. (The factor f is there for kernels that leave the integers in the upper bits of a byte.) int5 weights
+ * are packed as 6 bits. */
+typedef struct alb_gemm_intn {
   const uint8_t *a;         /* [m][lda], lda >= alb_s8_stride(k), anything from k to that, by quantize_s8 */
   const alb_range *a_range; /* [m][alb_s8_groups(k)] */
-  const void *packed;       /* all n columns, by alb_pack_s4 */
+  const void *packed;       /* all n columns, by alb_pack_intn */
   const float *bias;        /* [n], or NULL for none */
   float *c;                 /* [m][ldc], columns as above */
   size_t lda, ldc;
   size_t m, n, k;
   size_t n0, n1;
   alb_activation activation;
-} alb_gemm_s4;
+} alb_gemm_intn;
 
 /* ---- groups of f32 to bytes, exact: with half = max/2 - min/2 and middle = min/2 + max/2 (+0 for zero),
  * q = 128 + round-half-even((x - middle) * (127 / half)), scale = half / 127, low = middle - 128 * scale ----
@@ -153,19 +154,22 @@ const alb_kernel_variant *alb_kernel_variants(size_t *count);
  *   f32  [ceil(n/16)][k][16]          column panel, then k, then the panel's 16 columns
  *   s8   [ceil(n/16)][groups of k] of [16][16][4] int8, then [16] int32, the sum of |w| over each column's
  *        negative w of the group, then [16] int32, the sum of all its w; 4 consecutive k of a column stand together
- *   s4   [ceil(n/16)][groups of ALB_S4_DEPTH k, filled up to whole groups of ALB_S8_DEPTH] of [4][16][4] bytes, which
+ *   s4   [ceil(n/16)][groups of ALB_INTN_DEPTH k, filled up to whole groups of ALB_S8_DEPTH] of [4][16][4] bytes, which
  *        hold k and k + 4 of 8 consecutive k of a column, the first in the lower half, in two's complement; then
  *        [16] f16, the scales; then [16] int16, the sums of the column's integers
- * Packing takes rows of w (output columns) in blocks of any size and order, so a caller can widen f16 or
- * bf16 a few rows at a time with alb_to_f32. The row n-1 also zeroes the unused columns of the last panel. */
+ *   s6   the same with the upper four of six bits in the halves of bytes, and behind these bytes [2][16][4] bytes,
+ * which hold the lower two bits of k, k + 4, k + 8 and k + 12 of 16 consecutive k of a column, the first lowest Packing
+ * takes rows of w (output columns) in blocks of any size and order, so a caller can widen f16 or bf16 a few rows at a
+ * time with alb_to_f32. The row n-1 also zeroes the unused columns of the last panel. */
 bool alb_packed_f32_bytes(size_t n, size_t k, size_t *bytes); /* false: the size overflows */
 bool alb_packed_s8_bytes(size_t n, size_t k, size_t *bytes);
-bool alb_packed_s4_bytes(size_t n, size_t k, size_t *bytes);
+bool alb_packed_intn_bytes(unsigned bits, size_t n, size_t k, size_t *bytes); /* bits: 4 to 6, of an element */
 /* Packs `count` rows w[count][k], which are the rows first .. first+count-1 of n. */
 void alb_pack_f32(const float *w, size_t first, size_t count, size_t n, size_t k, float *packed);
 void alb_pack_s8(const int8_t *w, size_t first, size_t count, size_t n, size_t k, void *packed);
-/* The rows as they are stored: [count][groups of k] of 16 bytes (base/int4.h) and of f16 scales. */
-void alb_pack_s4(const uint8_t *w, const uint8_t *scales, size_t first, size_t count, size_t n, size_t k, void *packed);
+/* The rows as they are stored: [count][groups of k] of alb_intn_bytes (base/intn.h) and of f16 scales. */
+void alb_pack_intn(unsigned bits, const uint8_t *w, const uint8_t *scales, size_t first, size_t count, size_t n,
+                   size_t k, void *packed);
 /* Bytes of one quantised row: k rounded up to ALB_S8_DEPTH. */
 static inline size_t alb_s8_stride(size_t k) {
   return (k + ALB_S8_DEPTH - 1) / ALB_S8_DEPTH * ALB_S8_DEPTH;
@@ -182,10 +186,13 @@ static inline size_t alb_s8_panel_bytes(size_t k) {
   return alb_s8_groups(k) * ALB_S8_GROUP_BYTES;
 }
 
-/* The same of int4. */
-enum { ALB_S4_GROUP_BYTES = ALB_PANEL * (ALB_S4_DEPTH / 2 + 4), ALB_S4_GROUPS = ALB_S8_DEPTH / ALB_S4_DEPTH };
-static inline size_t alb_s4_panel_bytes(size_t k) {
-  return alb_s8_groups(k) * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES;
+/* The same of s4 and s6, which `bits` of 4 to 6 tell. */
+enum { ALB_INTN_GROUPS = ALB_S8_DEPTH / ALB_INTN_DEPTH };
+static inline size_t alb_intn_group_bytes(unsigned bits) {
+  return bits == 4 ? ALB_PANEL * (ALB_INTN_DEPTH / 2 + 4) : ALB_PANEL * (ALB_INTN_DEPTH * 3 / 4 + 4);
+}
+static inline size_t alb_intn_panel_bytes(unsigned bits, size_t k) {
+  return alb_s8_groups(k) * ALB_INTN_GROUPS * alb_intn_group_bytes(bits);
 }
 
 /* Bytes of scratch for alb_attention; grows with tokens * width, never with tokens^2. False: overflow. */
@@ -193,8 +200,8 @@ bool alb_attention_scratch(size_t tokens, size_t width, size_t *bytes);
 
 /* ---- small row operations, plain C for every machine ---- */
 
-/* out[width] = row `row` of a table [rows][width] of f32, f16, bf16, int8 (scales: f32 [rows]) or int4 (scales: f16
- * [rows][groups of width]), or += it when `add`. False: another type. */
+/* out[width] = row `row` of a table [rows][width] of f32, f16, bf16, int8 (scales: f32 [rows]) or int4 to int6
+ * (scales: f16 [rows][groups of width]), or += it when `add`. False: another type. */
 bool alb_gather_row(alb_dtype type, const void *table, const void *scales, size_t row, size_t width, bool add,
                     float *out);
 /* One vector of a sequence's token vectors x[tokens][width], tokens >= 1. False for ALB_POOL_NONE. */

@@ -21,10 +21,11 @@ bool alb_packed_s8_bytes(size_t n, size_t k, size_t *bytes) {
          alb_mul_ok(columns / ALB_PANEL, depth / ALB_S8_DEPTH, bytes) && alb_mul_ok(*bytes, ALB_S8_GROUP_BYTES, bytes);
 }
 
-bool alb_packed_s4_bytes(size_t n, size_t k, size_t *bytes) {
+bool alb_packed_intn_bytes(unsigned bits, size_t n, size_t k, size_t *bytes) {
   size_t columns, depth;
   return panels_of(n, &columns) && alb_align_ok(k, ALB_S8_DEPTH, &depth) &&
-         alb_mul_ok(columns / ALB_PANEL, depth / ALB_S4_DEPTH, bytes) && alb_mul_ok(*bytes, ALB_S4_GROUP_BYTES, bytes);
+         alb_mul_ok(columns / ALB_PANEL, depth / ALB_INTN_DEPTH, bytes) &&
+         alb_mul_ok(*bytes, alb_intn_group_bytes(bits), bytes);
 }
 
 /* Columns column .. column+count-1 of a panel, from rows[count][k] or, without rows, zeros. A column's elements
@@ -84,42 +85,56 @@ void alb_pack_s8(const int8_t *w, size_t first, size_t count, size_t n, size_t k
 }
 
 /* One column of a group: `count` of its elements count, the others are 0; without a group all are, and the scale. */
-static void put_s4_group(uint8_t *to, size_t column, const uint8_t *group, const uint8_t *scale, size_t count) {
-  enum { SCALES = ALB_PANEL * ALB_S4_DEPTH / 2, SUMS = SCALES + 2 * ALB_PANEL };
-  int w[ALB_S4_DEPTH] = {0};
+static void put_intn_group(uint8_t *to, unsigned bits, size_t column, const uint8_t *group, const uint8_t *scale,
+                           size_t count) {
+  const unsigned low = bits == 4 ? 0 : 2; /* bits that stand apart */
+  const size_t halves = ALB_PANEL * ALB_INTN_DEPTH / 2, scales = halves + low * halves / 4;
+  int w[ALB_INTN_DEPTH] = {0};
   int16_t sum = 0;
   for (size_t i = 0; group && i < count; i++) {
-    w[i] = alb_int4_at(group, i);
+    w[i] = alb_intn_at(group, bits, i);
     sum = (int16_t)(sum + w[i]);
   }
-  for (size_t i = 0; i < ALB_S4_DEPTH; i += 2 * QUAD) {
+  for (size_t i = 0; i < ALB_INTN_DEPTH; i += 2 * QUAD) {
+    uint8_t *half = to + i / 2 * ALB_PANEL + column * QUAD;
     for (size_t j = 0; j < QUAD; j++) {
-      to[i / 2 * ALB_PANEL + column * QUAD + j] = (uint8_t)((w[i + j] & 15) | (w[i + QUAD + j] & 15) << 4);
+      half[j] = (uint8_t)(((unsigned)w[i + j] >> low & 15) | ((unsigned)w[i + QUAD + j] >> low & 15) << 4);
     }
   }
-  memset(to + SCALES + 2 * column, 0, 2);
-  if (group) memcpy(to + SCALES + 2 * column, scale, 2);
-  memcpy(to + SUMS + 2 * column, &sum, 2);
+  for (size_t i = 0; low && i < ALB_INTN_DEPTH; i += 4 * QUAD) {
+    uint8_t *rest = to + halves + i / 4 * ALB_PANEL + column * QUAD;
+    for (size_t j = 0; j < QUAD; j++) {
+      unsigned byte = 0;
+      for (size_t q = 0; q < 4; q++) byte |= ((unsigned)w[i + q * QUAD + j] & 3) << 2 * q;
+      rest[j] = (uint8_t)byte;
+    }
+  }
+  memset(to + scales + 2 * column, 0, 2);
+  if (group) memcpy(to + scales + 2 * column, scale, 2);
+  memcpy(to + scales + 2 * (ALB_PANEL + column), &sum, 2);
 }
 
 /* A column of a panel from a stored row or, without one, zeros. */
-static void put_s4(uint8_t *panel, size_t column, const uint8_t *row, const uint8_t *scales, size_t k) {
-  for (size_t i = 0, g = 0; i < alb_s8_stride(k); i += ALB_S4_DEPTH, g++, panel += ALB_S4_GROUP_BYTES) {
+static void put_intn(uint8_t *panel, unsigned bits, size_t column, const uint8_t *row, const uint8_t *scales,
+                     size_t k) {
+  const size_t step = alb_intn_group_bytes(bits);
+  for (size_t i = 0, g = 0; i < alb_s8_stride(k); i += ALB_INTN_DEPTH, g++, panel += step) {
     const bool there = row && i < k;
-    const size_t left = there && k - i < ALB_S4_DEPTH ? k - i : ALB_S4_DEPTH;
-    put_s4_group(panel, column, there ? row + g * ALB_INT4_GROUP_BYTES : NULL, there ? scales + 2 * g : NULL, left);
+    const size_t left = there && k - i < ALB_INTN_DEPTH ? k - i : ALB_INTN_DEPTH;
+    put_intn_group(panel, bits, column, there ? row + g * alb_intn_bytes(bits) : NULL, there ? scales + 2 * g : NULL,
+                   left);
   }
 }
 
-void alb_pack_s4(const uint8_t *w, const uint8_t *scales, size_t first, size_t count, size_t n, size_t k,
-                 void *packed) {
-  const size_t panel_bytes = alb_s4_panel_bytes(k), groups = (size_t)alb_int4_groups(k);
+void alb_pack_intn(unsigned bits, const uint8_t *w, const uint8_t *scales, size_t first, size_t count, size_t n,
+                   size_t k, void *packed) {
+  const size_t panel_bytes = alb_intn_panel_bytes(bits, k), groups = (size_t)alb_intn_groups(k);
   for (size_t r = first; r < first + count; r++) {
     uint8_t *panel = (uint8_t *)packed + r / ALB_PANEL * panel_bytes;
     const size_t at = (r - first) * groups;
-    put_s4(panel, r % ALB_PANEL, w + at * ALB_INT4_GROUP_BYTES, scales + 2 * at, k);
+    put_intn(panel, bits, r % ALB_PANEL, w + at * alb_intn_bytes(bits), scales + 2 * at, k);
   }
   if (first + count != n || count == 0) return;
   uint8_t *last = (uint8_t *)packed + n / ALB_PANEL * panel_bytes;
-  for (size_t r = n; r % ALB_PANEL; r++) put_s4(last, r % ALB_PANEL, NULL, NULL, k);
+  for (size_t r = n; r % ALB_PANEL; r++) put_intn(last, bits, r % ALB_PANEL, NULL, NULL, k);
 }

@@ -64,49 +64,55 @@ void alb_gemm_s8_ref(const alb_gemm_s8 *g) {
   }
 }
 
-/* Number k of a column of a group of int4. */
-static int s4_at(const uint8_t *group, size_t column, size_t k) {
+/* Number k of a column of a packed group. */
+static int intn_at(unsigned bits, const uint8_t *group, size_t column, size_t k) {
   const uint8_t byte = group[k / 8 * 4 * ALB_PANEL + column * 4 + k % 4];
-  return ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+  const int upper = ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+  if (bits == 4) return upper;
+  const uint8_t rest = group[ALB_PANEL * ALB_INTN_DEPTH / 2 + k / 16 * 4 * ALB_PANEL + column * 4 + k % 4];
+  return upper * 4 + (rest >> k % 16 / 4 * 2 & 3);
 }
 
 /* 16 columns of one group: sum[16] of the products with a, scale[16], column[16] the sums of w. */
-static void read_s4_group(const uint8_t *a, const uint8_t *group, int32_t *sum, float *scale, int32_t *column) {
-  const uint8_t *scales = group + ALB_PANEL * ALB_S4_DEPTH / 2;
+static void read_intn_group(unsigned bits, const uint8_t *a, const uint8_t *group, int32_t *sum, float *scale,
+                            int32_t *column) {
+  const uint8_t *scales = group + alb_intn_group_bytes(bits) - (size_t)2 * 2 * ALB_PANEL;
   for (size_t j = 0; j < ALB_PANEL; j++) {
     sum[j] = column[j] = 0;
-    for (size_t i = 0; i < ALB_S4_DEPTH; i++) sum[j] += a[i] * s4_at(group, j, i);
-    for (size_t i = 0; i < ALB_S4_DEPTH; i++) column[j] += s4_at(group, j, i);
+    for (size_t i = 0; i < ALB_INTN_DEPTH; i++) sum[j] += a[i] * intn_at(bits, group, j, i);
+    for (size_t i = 0; i < ALB_INTN_DEPTH; i++) column[j] += intn_at(bits, group, j, i);
     uint16_t half;
     memcpy(&half, scales + 2 * j, sizeof half);
-    scale[j] = alb_f16_to_f32(half) / 16;
+    scale[j] = alb_f16_to_f32(half) / (float)(1 << (8 - bits));
   }
 }
 
 /* Adds one group of ALB_S8_DEPTH k to total[16]. */
-static void add_s4_groups(const uint8_t *a, alb_range range, const uint8_t *group, float total[ALB_PANEL]) {
+static void add_intn_groups(unsigned bits, const uint8_t *a, alb_range range, const uint8_t *group,
+                            float total[ALB_PANEL]) {
+  const int factor = 1 << (8 - bits);
   float columns[ALB_PANEL] = {0};
-  for (size_t i = 0; i < ALB_S8_DEPTH; i += ALB_S4_DEPTH, group += ALB_S4_GROUP_BYTES) {
+  for (size_t i = 0; i < ALB_S8_DEPTH; i += ALB_INTN_DEPTH, group += alb_intn_group_bytes(bits)) {
     int32_t sum[ALB_PANEL], column[ALB_PANEL];
     float scale[ALB_PANEL];
-    read_s4_group(a + i, group, sum, scale, column);
+    read_intn_group(bits, a + i, group, sum, scale, column);
     for (size_t j = 0; j < ALB_PANEL; j++) {
-      total[j] = fmaf((float)(16 * sum[j]), scale[j] * range.scale, total[j]);
-      columns[j] = fmaf((float)(16 * column[j]), scale[j], columns[j]);
+      total[j] = fmaf((float)(factor * sum[j]), scale[j] * range.scale, total[j]);
+      columns[j] = fmaf((float)(factor * column[j]), scale[j], columns[j]);
     }
   }
   for (size_t j = 0; j < ALB_PANEL; j++) total[j] = fmaf(columns[j], range.low, total[j]);
 }
 
-void alb_gemm_s4_ref(const alb_gemm_s4 *g) {
-  const size_t panel_bytes = alb_s4_panel_bytes(g->k), groups = alb_s8_groups(g->k);
+static void gemm_intn(unsigned bits, const alb_gemm_intn *g) {
+  const size_t panel_bytes = alb_intn_panel_bytes(bits, g->k), groups = alb_s8_groups(g->k);
   for (size_t n = g->n0; n < g->n1; n += ALB_PANEL) {
     const uint8_t *panel = (const uint8_t *)g->packed + n / ALB_PANEL * panel_bytes;
     for (size_t m = 0; m < g->m; m++) {
       float total[ALB_PANEL] = {0};
       for (size_t i = 0; i < groups; i++) {
-        add_s4_groups(g->a + m * g->lda + i * ALB_S8_DEPTH, g->a_range[m * groups + i],
-                      panel + i * ALB_S4_GROUPS * ALB_S4_GROUP_BYTES, total);
+        add_intn_groups(bits, g->a + m * g->lda + i * ALB_S8_DEPTH, g->a_range[m * groups + i],
+                        panel + i * ALB_INTN_GROUPS * alb_intn_group_bytes(bits), total);
       }
       for (size_t j = 0; j < ALB_PANEL && n + j < g->n1; j++) {
         const float y = g->bias ? total[j] + g->bias[n + j] : total[j];
@@ -114,4 +120,12 @@ void alb_gemm_s4_ref(const alb_gemm_s4 *g) {
       }
     }
   }
+}
+
+void alb_gemm_s4_ref(const alb_gemm_intn *g) {
+  gemm_intn(4, g);
+}
+
+void alb_gemm_s6_ref(const alb_gemm_intn *g) {
+  gemm_intn(6, g);
 }

@@ -6,7 +6,7 @@
 #include "base/span.h"
 #include "runtime/kernels/kernels.h"
 
-enum { GATHER_BLOCK = 256 }; /* elements widened at a time; groups of int4 are not cut */
+enum { GATHER_BLOCK = 256 }; /* elements widened at a time; groups of int4 to int6 are not cut */
 
 static void gather_s8(const int8_t *row, float scale, size_t n, bool add, float *out) {
   if (add) {
@@ -17,33 +17,34 @@ static void gather_s8(const int8_t *row, float scale, size_t n, bool add, float 
 }
 
 /* n elements, from the first one of a group on. */
-static void widen_s4(const uint8_t *groups, const uint8_t *scales, size_t n, float *out) {
-  for (size_t g = 0; g * ALB_INT4_GROUP < n; g++) {
-    const size_t left = n - g * ALB_INT4_GROUP;
+static void widen_intn(unsigned bits, const uint8_t *groups, const uint8_t *scales, size_t n, float *out) {
+  for (size_t g = 0; g * ALB_INTN_GROUP < n; g++) {
+    const size_t left = n - g * ALB_INTN_GROUP;
     const float scale = alb_f16_to_f32(alb_load_u16(scales + 2 * g));
-    for (size_t i = 0; i < (left < ALB_INT4_GROUP ? left : ALB_INT4_GROUP); i++) {
-      out[g * ALB_INT4_GROUP + i] = (float)alb_int4_at(groups + g * ALB_INT4_GROUP_BYTES, i) * scale;
+    for (size_t i = 0; i < (left < ALB_INTN_GROUP ? left : ALB_INTN_GROUP); i++) {
+      out[g * ALB_INTN_GROUP + i] = (float)alb_intn_at(groups + g * alb_intn_bytes(bits), bits, i) * scale;
     }
   }
 }
 
 bool alb_gather_row(alb_dtype type, const void *table, const void *scales, size_t row, size_t width, bool add,
                     float *out) {
-  const size_t size = alb_dtype_bytes(type), groups = (size_t)alb_int4_groups(width);
+  const unsigned bits = alb_intn_bits(type);
+  const size_t size = alb_dtype_bytes(type), groups = (size_t)alb_intn_groups(width);
   const uint8_t *source = (const uint8_t *)table + row * width * size;
   if (type == ALB_I8) {
     gather_s8((const int8_t *)source, ((const float *)scales)[row], width, add, out);
     return true;
   }
-  if (type == ALB_I4) source = (const uint8_t *)table + row * groups * ALB_INT4_GROUP_BYTES;
-  if (type != ALB_I4 && !alb_dtype_is_float(type)) return false;
+  if (bits) source = (const uint8_t *)table + row * groups * alb_intn_bytes(bits);
+  if (!bits && !alb_dtype_is_float(type)) return false;
   for (size_t i = 0; i < width; i += GATHER_BLOCK) {
     const size_t n = width - i < GATHER_BLOCK ? width - i : GATHER_BLOCK;
     float block[GATHER_BLOCK];
     float *to = add ? block : out + i;
-    if (type == ALB_I4) {
-      const size_t at = i / ALB_INT4_GROUP;
-      widen_s4(source + at * ALB_INT4_GROUP_BYTES, (const uint8_t *)scales + 2 * (row * groups + at), n, to);
+    if (bits) {
+      const size_t at = i / ALB_INTN_GROUP;
+      widen_intn(bits, source + at * alb_intn_bytes(bits), (const uint8_t *)scales + 2 * (row * groups + at), n, to);
     } else {
       alb_to_f32(type, source + i * size, n, to);
     }

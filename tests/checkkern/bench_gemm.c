@@ -41,7 +41,8 @@ typedef struct job {
   const alb_kernels *kernels;
   alb_gemm_f32 f32;
   alb_gemm_s8 s8;
-  alb_gemm_s4 s4;
+  alb_gemm_intn intn;
+  void (*run_intn)(const alb_gemm_intn *);
   char *weights; /* [copies][bytes] */
   size_t bytes, copies, turn;
 } job;
@@ -71,10 +72,10 @@ static void run_s8(void *context) {
   j->kernels->gemm_s8(&j->s8);
 }
 
-static void run_s4(void *context) {
+static void run_intn(void *context) {
   job *j = context;
-  j->s4.packed = next_weights(j);
-  j->kernels->gemm_s4(&j->s4);
+  j->intn.packed = next_weights(j);
+  j->run_intn(&j->intn);
 }
 
 void bench_gemm_f32(check *c) {
@@ -131,30 +132,39 @@ void bench_gemm_s8(check *c) {
   }
 }
 
-void bench_gemm_s4(check *c) {
+static void bench_intn(check *c, unsigned bits, void (*run)(const alb_gemm_intn *)) {
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     const size_t m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, stride = alb_s8_stride(k);
-    const size_t bytes = (n + 15) / 16 * alb_s4_panel_bytes(k);
+    const size_t bytes = (n + 15) / 16 * alb_intn_panel_bytes(bits, k);
     uint8_t *a = filled(m * stride);
     random_u8(c, a, m * stride);
     float *ranges = random_array(c, 2 * m * alb_s8_groups(k)), *bias = random_array(c, n),
           *out = random_array(c, m * n);
     job j = {.kernels = c->test,
-             .s4 = {.a = a,
-                    .a_range = (const alb_range *)(const void *)ranges,
-                    .bias = bias,
-                    .c = out,
-                    .lda = stride,
-                    .ldc = n,
-                    .m = m,
-                    .n = n,
-                    .k = k,
-                    .n1 = n,
-                    .activation = shapes[i].activation}};
+             .run_intn = run,
+             .intn = {.a = a,
+                      .a_range = (const alb_range *)(const void *)ranges,
+                      .bias = bias,
+                      .c = out,
+                      .lda = stride,
+                      .ldc = n,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .n1 = n,
+                      .activation = shapes[i].activation}};
     make_copies(c, &j, filled(bytes), bytes);
     char name[40];
     describe(i, name);
-    report_rate(c, name, least_seconds(run_s4, &j), 2.0 * (double)(m * n * k), 0);
+    report_rate(c, name, least_seconds(run_intn, &j), 2.0 * (double)(m * n * k), 0);
     free(a), free(j.weights), free(ranges), free(bias), free(out);
   }
+}
+
+void bench_gemm_s4(check *c) {
+  bench_intn(c, 4, c->test->gemm_s4);
+}
+
+void bench_gemm_s6(check *c) {
+  bench_intn(c, 6, c->test->gemm_s6);
 }

@@ -240,6 +240,18 @@ def test_embed_int8(case):
         yield "median cosine", cosines[len(cosines) // 2], 0.999, True
 
 
+def test_embed_int6(case):
+    cosines = text_cosines(case, "int6")
+    if cosines:
+        yield "median cosine", cosines[len(cosines) // 2], 0.997, True
+
+
+def test_embed_int5(case):
+    cosines = text_cosines(case, "int5")
+    if cosines:
+        yield "median cosine", cosines[len(cosines) // 2], 0.988, True
+
+
 def test_embed_int4(case):
     cosines = text_cosines(case, "int4")
     if cosines:
@@ -386,6 +398,7 @@ def test_second_reader(case):
     kinds = {"f32": [], "f16": ["--dtype", "f16"], "bf16": ["--dtype", "bf16"], "int8": ["--dtype", "int8"],
              "int4": ["--dtype", "int4"], "int4-compressed": ["--dtype", "int4", "--compress"],
              "int4-tables": ["--dtype", "int8", "--embeddings", "int4"],
+             "int5": ["--dtype", "int5", "--embeddings", "int6"], "int6": ["--dtype", "int6", "--embeddings", "int5"],
              "none": ["--share", "none"], "all": ["--share", "all"], "attention": ["--share", "attention"],
              "ffn": ["--share", "ffn"], "norms": ["--share", "all", "--share-norms"], "compressed": ["--compress"]}
     if sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 200_000:
@@ -471,15 +484,15 @@ def test_gguf(case):
     yield "GGUF of GGUF differs", int(again.read_bytes() != gguf.read_bytes()), 0, False
 
 
-def test_int4(case):
-    """An int4 file is near its source; a folder and a GGUF file made from it have its matrices to the bit."""
+def check_groups(case, dtype, least):
+    """A file of int4 to int6 is near its source; a folder and a GGUF file made from it have its matrices to the bit."""
     if case.quick and sum(file.stat().st_size for file in case.source.glob("*.safetensors")) > 5_000_000:
         return
-    convert, alb = case.build / "albert-convert", case.convert("int4", None, "--dtype", "int4")
-    gguf, folders = case.work / f"{case.name}-int4.gguf", [case.work / f"{case.name}-int4-{n}" for n in ("file", "gguf")]
+    convert, alb = case.build / "albert-convert", case.convert(dtype, None, "--dtype", dtype)
+    gguf, folders = case.work / f"{case.name}-{dtype}.gguf", [case.work / f"{case.name}-{dtype}-{n}" for n in ("file", "gguf")]
     report = json.loads(run([convert, "validate", "--json", "--atol", "1000", case.source, alb]))
     hidden = next(c for c in report["outputs"] if c["name"] == "hidden")
-    yield "hidden states, mean cosine", hidden["cosine_mean"], 0.8, True  # small random weights; trained ones: embed_int4
+    yield "hidden states, mean cosine", hidden["cosine_mean"], least, True  # small random weights; trained ones: embed_int4
     run([convert, "-q", alb, "-o", f"{folders[0]}/"])
     written = safetensors(folders[0])
     yield "types", int({t for t, _, _ in written.values()} != {"F32"}), 0, False
@@ -493,8 +506,20 @@ def test_int4(case):
     yield f"{len(matrices)} matrices, those that differ: {differ}", len(differ) + (not matrices), 0, False
 
 
+def test_int4(case):
+    yield from check_groups(case, "int4", 0.8)
+
+
+def test_int5(case):
+    yield from check_groups(case, "int5", 0.9)
+
+
+def test_int6(case):
+    yield from check_groups(case, "int6", 0.96)
+
+
 TESTS = [test_hidden, test_layers, test_pooler, test_logits, test_pool, test_embed_ids, test_embed_text, test_embed_int8,
-         test_embed_int4, test_int4, test_tokenize, test_fill_mask, test_head, test_pipeline, test_top1, test_sharing, test_sizes, test_folders, test_gguf,
+         test_embed_int6, test_embed_int5, test_embed_int4, test_int4, test_int5, test_int6, test_tokenize, test_fill_mask, test_head, test_pipeline, test_top1, test_sharing, test_sizes, test_folders, test_gguf,
          test_modes, test_second_reader]
 
 

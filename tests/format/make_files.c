@@ -5,7 +5,7 @@
 
 #include "base/dtype.h"
 #include "base/half.h"
-#include "base/int4.h"
+#include "base/intn.h"
 #include "tests/support/tiny_model.h"
 
 /* One tensor of 1 MiB and some rows, f32 that compress well: more than a chunk and a plane block. */
@@ -27,27 +27,31 @@ static alb_status big_file(alb_diag *diag, const char *path, Alb__Manifest *m, b
   return status;
 }
 
-/* One int4 matrix with rows of two groups, the second one not full, and its scales. */
-static alb_status int4_file(alb_diag *diag, const char *path, Alb__Manifest *m, bool compress) {
+/* One int4, int5 or int6 matrix with rows of two groups, the second one not full, and its scales. */
+static alb_status intn_file(alb_diag *diag, const char *path, Alb__Manifest *m, alb_dtype dtype) {
   enum { ROWS = 3, COLUMNS = 40, GROUPS = 2 };
-  uint8_t values[ROWS * GROUPS * ALB_INT4_GROUP_BYTES];
+  const unsigned bits = alb_intn_bits(dtype);
+  uint8_t values[ROWS * GROUPS * ALB_INTN_MOST_BYTES];
   uint16_t scales[ROWS * GROUPS];
-  for (size_t i = 0; i < sizeof values; i++)
-    values[i] = (uint8_t)(i % 32 < 16 ? i * 29 : i % 32 < 24 ? 0x80 | i % 13 : 0x88);
+  for (size_t i = 0; i < (size_t)ROWS * GROUPS * ALB_INTN_GROUP; i++) {
+    const int number = (int)(i * 29 % (2 * (size_t)alb_intn_zero(bits))) - alb_intn_zero(bits);
+    alb_intn_put(values + i / ALB_INTN_GROUP * alb_intn_bytes(bits), bits, i % ALB_INTN_GROUP,
+                 i % (GROUPS * ALB_INTN_GROUP) < COLUMNS ? number : 0);
+  }
   for (size_t i = 0; i < ROWS * GROUPS; i++) scales[i] = alb_f32_to_f16(i % 2 ? -0.25f : 0.125f * (float)(i + 1));
   m->n_tensors = 1;
-  m->tensors[0]->dtype = ALB_I4;
+  m->tensors[0]->dtype = dtype;
   m->tensors[0]->dims[0] = ROWS;
   m->tensors[0]->dims[1] = COLUMNS;
   m->tensors[0]->scale_blob = 2;
   m->n_sets = m->n_functions = m->n_golden = 0;
   m->tokenizer = NULL;
   alb_writer *writer;
-  const alb_span blobs[] = {{values, sizeof values}, {(const uint8_t *)scales, sizeof scales}};
+  const alb_span blobs[] = {{values, ROWS * GROUPS * alb_intn_bytes(bits)}, {(const uint8_t *)scales, sizeof scales}};
   ALB_TRY(alb_writer_open(diag, path, true, &writer));
   alb_status status = ALB_OK;
   for (uint32_t i = 0; status == ALB_OK && i < 2; i++) {
-    status = alb_writer_add_blob(diag, writer, blobs[i], i + 1, compress, NULL);
+    status = alb_writer_add_blob(diag, writer, blobs[i], i + 1, false, NULL);
   }
   if (status == ALB_OK) status = alb_writer_set_manifest(diag, writer, m);
   if (status == ALB_OK) status = alb_writer_commit(diag, writer, NULL);
@@ -55,12 +59,25 @@ static alb_status int4_file(alb_diag *diag, const char *path, Alb__Manifest *m, 
   return status;
 }
 
+#define INTN_FILE(name, dtype)                                                                \
+  static alb_status name(alb_diag *diag, const char *path, Alb__Manifest *m, bool compress) { \
+    (void)compress;                                                                           \
+    return intn_file(diag, path, m, dtype);                                                   \
+  }
+INTN_FILE(int4_file, ALB_I4)
+INTN_FILE(int5_file, ALB_I5)
+INTN_FILE(int6_file, ALB_I6)
+
 int main(int argc, char **argv) {
   static const struct {
     const char *name;
     alb_status (*make)(alb_diag *, const char *, Alb__Manifest *, bool);
     bool compress;
-  } files[] = {{"big.alb", big_file, false}, {"big-compressed.alb", big_file, true}, {"int4.alb", int4_file, false}};
+  } files[] = {{"big.alb", big_file, false},
+               {"big-compressed.alb", big_file, true},
+               {"int4.alb", int4_file, false},
+               {"int5.alb", int5_file, false},
+               {"int6.alb", int6_file, false}};
   alb_arena arena = {0};
   alb_diag diag = {0};
   alb_status status = argc == 2 ? ALB_OK : ALB_USAGE;

@@ -140,7 +140,7 @@ def decode(name, data, minor):
             need(size <= len(data) - at, "manifest: field", field, "of", name, "ends after its message")
             raw, at = data[at:at + size], at + size
         if kind is None:
-            need(minor > 2 and field > max(schema), "manifest: unknown field", field, "of", name)
+            need(minor > 3 and field > max(schema), "manifest: unknown field", field, "of", name)
             continue
         many = isinstance(message[label], list)
         expected = 2 if many else 0 if kind in VARINTS else 5 if kind == "f32" else 2
@@ -283,9 +283,10 @@ class File:
 
 # ---- sections 7 and 8: what a manifest says ----
 
-WIDTHS = {1: 4, 2: 2, 3: 2, 4: 1, 5: 8, 6: 2, 7: 4, 8: 8, 9: 1, 10: 1, 11: 1}
-DTYPES = {1: "f32", 2: "f16", 3: "bf16", 4: "int8", 11: "int4"}
-INT8, INT4, GROUP = 4, 11, 32
+WIDTHS = {1: 4, 2: 2, 3: 2, 4: 1, 5: 8, 6: 2, 7: 4, 8: 8, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1}
+DTYPES = {1: "f32", 2: "f16", 3: "bf16", 4: "int8", 11: "int4", 12: "int5", 13: "int6"}
+INT8, GROUP = 4, 32
+BITS = {11: 4, 12: 5, 13: 6}  # of an element of int4, int5, int6
 ACTIVATIONS = ("none", "gelu", "gelu_tanh", "relu", "silu", "tanh", "sigmoid")
 POOLINGS = ("none", "mean", "cls", "max", "last")
 OPERATORS = {  # name, operand counts, attributes
@@ -348,13 +349,13 @@ class Rules:
             need(t.dtype in DTYPES, t.name, "dtype", t.dtype)
             need(len(t.dims) <= 8 and all(1 <= d <= 1 << 48 for d in t.dims), t.name, "dims", t.dims)
             need(t.blob < len(blobs), t.name, "blob", t.blob)
-            need(t.dtype not in (INT8, INT4) or len(t.dims) == 2, t.name, "rank")
-            blob, groups = blobs[t.blob], -(-t.dims[-1] // GROUP) if t.dtype == INT4 else 0
-            size = t.dims[0] * groups * GROUP // 2 if groups else math.prod(t.dims) * WIDTHS[t.dtype]
+            need(t.dtype != INT8 and t.dtype not in BITS or len(t.dims) == 2, t.name, "rank")
+            blob, groups = blobs[t.blob], -(-t.dims[-1] // GROUP) if t.dtype in BITS else 0
+            size = t.dims[0] * groups * 4 * BITS[t.dtype] if groups else math.prod(t.dims) * WIDTHS[t.dtype]
             need(blob.width == WIDTHS[t.dtype] and blob.size == size, t.name, "does not fit blob", t.blob)
             used.add(t.blob)
-            if t.dtype not in (INT8, INT4):
-                need(t.scale_blob == 0, t.name, "scales without int8 or int4")
+            if t.dtype != INT8 and t.dtype not in BITS:
+                need(t.scale_blob == 0, t.name, "scales of", DTYPES[t.dtype])
                 continue
             need(1 <= t.scale_blob <= len(blobs), t.name, "scales")
             used.add(t.scale_blob - 1)
@@ -362,8 +363,9 @@ class Rules:
             if t.dtype == INT8:
                 need(b"\x80" not in blob["bytes"], t.name, "element -128")
                 continue
-            need(columns.setdefault(t.blob, t.dims[1]) == t.dims[1], t.name, "columns of an int4 blob")
-            self.check_filling(t, blob["bytes"], groups)
+            rows = (t.dtype, t.dims[1])
+            need(columns.setdefault(t.blob, rows) == rows, t.name, "dtype and columns of a blob")
+            self.check_filling(t, blob["bytes"], groups, BITS[t.dtype])
         need(len(used) == len(blobs), "a blob is no tensor's")
 
     def check_scales(self, t, scales, groups, checked):
@@ -378,16 +380,20 @@ class Rules:
         else:
             need(all(0 < s < math.inf for s in values), t.name, "scales")
 
-    def check_filling(self, t, data, groups):
-        """What fills the last group of each row up is 0, stored as 8."""
-        for end in range(16 * groups, len(data) + 1, 16 * groups):
-            last = data[end - 16:end]
-            elements = [byte & 15 for byte in last] + [byte >> 4 for byte in last]
-            need(set(elements[t.dims[1] - GROUP * (groups - 1):]) <= {8}, t.name, "filling of a row")
+    def check_filling(self, t, data, groups, bits):
+        """What fills the last group of each row up is 0, stored as half of all there is."""
+        size = 4 * bits
+        for end in range(size * groups, len(data) + 1, size * groups):
+            last = data[end - size:end]
+            elements = [byte & 15 for byte in last[:16]] + [byte >> 4 for byte in last[:16]]
+            for bit in range(4, bits):
+                plane = last[4 * bit:4 * bit + 4]
+                elements = [e | (plane[i // 8] >> i % 8 & 1) << bit for i, e in enumerate(elements)]
+            need(set(elements[t.dims[1] - GROUP * (groups - 1):]) <= {1 << bits - 1}, t.name, "filling of a row")
 
     def check_function(self, ident, f):
         for t in f.inputs:
-            need(t.dtype in WIDTHS and t.dtype != INT4 and len(t.dims) <= 8, f.name, "input type")
+            need(t.dtype in WIDTHS and t.dtype not in BITS and len(t.dims) <= 8, f.name, "input type")
             need(all(d in (-1, -2, -3) or 1 <= d <= 1 << 48 for d in t.dims), f.name, "input dims", t.dims)
         names_ok(f.parameters, "parameter")
         size = depth = 0

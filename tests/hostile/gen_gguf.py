@@ -10,8 +10,8 @@ from corpus import CONFIG, Corpus, elements
 UINT8, INT8, UINT16, INT16, UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY, UINT64, INT64, FLOAT64 = range(13)
 SCALARS = {UINT8: "<B", INT8: "<b", UINT16: "<H", INT16: "<h", UINT32: "<I", INT32: "<i", FLOAT32: "<f", BOOL: "<B",
            UINT64: "<Q", INT64: "<q", FLOAT64: "<d"}
-F32, F16, Q4_0, Q8_0, Q4_K, BF16 = 0, 1, 2, 8, 12, 30
-BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), Q8_0: (32, 34), BF16: (1, 2)}
+F32, F16, Q4_0, Q5_0, Q8_0, Q4_K, BF16 = 0, 1, 2, 6, 8, 12, 30
+BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), Q5_0: (32, 22), Q8_0: (32, 34), BF16: (1, 2)}
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "\u2581the", "\u2581cat", "s", "\u2581.", "\u2581sat", "\u2581a", "b"]
 WIDE = {**CONFIG, "hidden_size": 32, "intermediate_size": 64}
 
@@ -102,7 +102,7 @@ def twins(c):
     one(c, "twin-v2", "OK", "", gguf(version=2))
     for name, kind in (("f16", F16), ("bf16", BF16)):
         one(c, f"twin-{name}", "OK", "", gguf(model(kind=kind)))
-    for name, kind in (("q8", Q8_0), ("q4", Q4_0)):
+    for name, kind in (("q8", Q8_0), ("q5", Q5_0), ("q4", Q4_0)):
         one(c, f"twin-{name}", "OK", "", gguf(model(WIDE, kind), metadata(WIDE)))
     one(c, "twin-alignment", "OK", "", gguf(meta=metadata() | {"general.alignment": (UINT32, 128)}, alignment=128))
     one(c, "twin-tokenizer", "OK", "", gguf(meta=metadata() | tokenizer()))

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "base/int4.h"
+#include "base/intn.h"
 #include "format/writer.h"
 
 const enc_options enc_small = {.layers = 2,
@@ -99,25 +99,28 @@ static void quantize(enc *e, const float *x, enc_tensor *t, Alb__Tensor *out) {
 }
 
 /* Rows in groups of 32 with scales of either sign, made the plain way. */
-static void quantize_int4(enc *e, const float *x, enc_tensor *t, Alb__Tensor *out) {
-  const size_t groups = (size_t)alb_int4_groups(t->columns), count = t->rows * groups;
-  uint8_t *q = alb_arena_alloc(&e->arena, count * ALB_INT4_GROUP_BYTES);
+static void quantize_intn(enc *e, const float *x, enc_tensor *t, Alb__Tensor *out) {
+  const unsigned bits = alb_intn_bits((alb_dtype)out->dtype);
+  const size_t groups = (size_t)alb_intn_groups(t->columns), count = t->rows * groups, size = alb_intn_bytes(bits);
+  const float highest = (float)alb_intn_zero(bits) - 1;
+  uint8_t *q = alb_arena_alloc(&e->arena, count * size);
   uint16_t *scales = ALB_NEW_ARRAY(&e->arena, uint16_t, count);
-  memset(q, ALB_INT4_ZERO << 4 | ALB_INT4_ZERO, count * ALB_INT4_GROUP_BYTES);
+  for (size_t i = 0; i < count * ALB_INTN_GROUP; i++) {
+    alb_intn_put(q + i / ALB_INTN_GROUP * size, bits, i % ALB_INTN_GROUP, 0);
+  }
   for (size_t g = 0; g < count; g++) {
-    const size_t row = g / groups * t->columns, first = g % groups * ALB_INT4_GROUP, end = first + ALB_INT4_GROUP;
+    const size_t row = g / groups * t->columns, first = g % groups * ALB_INTN_GROUP, end = first + ALB_INTN_GROUP;
     float most = 1e-6f;
     for (size_t c = first; c < end && c < t->columns; c++) most = fmaxf(most, fabsf(x[row + c]));
-    scales[g] = alb_f32_to_f16(g % 2 ? -most / 7 : most / 7);
+    scales[g] = alb_f32_to_f16(g % 2 ? -most / highest : most / highest);
     for (size_t c = first; c < end && c < t->columns; c++) {
       const float scale = alb_f16_to_f32(scales[g]);
-      const long n = lrintf(fmaxf(-8, fminf(7, x[row + c] / scale)));
-      uint8_t *byte = q + g * ALB_INT4_GROUP_BYTES + c % 16;
-      *byte = (uint8_t)(c % 32 < 16 ? (*byte & 0xf0) | (n + ALB_INT4_ZERO) : (*byte & 0x0f) | (n + ALB_INT4_ZERO) << 4);
+      const long n = lrintf(fmaxf(-highest - 1, fminf(highest, x[row + c] / scale)));
+      alb_intn_put(q + g * size, bits, c % ALB_INTN_GROUP, (int)n);
       t->values[row + c] = (double)n * (double)scale;
     }
   }
-  out->blob = add_blob(e, q, count * ALB_INT4_GROUP_BYTES, 1);
+  out->blob = add_blob(e, q, count * size, 1);
   out->scale_blob = add_blob(e, scales, count * sizeof *scales, 2) + 1;
 }
 
@@ -147,8 +150,8 @@ static uint32_t add_typed(enc *e, alb_dtype dtype, size_t rows, size_t columns, 
   out->dims[1] = columns;
   if (out->dtype == ALB_I8)
     quantize(e, x, &t, out);
-  else if (out->dtype == ALB_I4)
-    quantize_int4(e, x, &t, out);
+  else if (alb_intn_bits((alb_dtype)out->dtype))
+    quantize_intn(e, x, &t, out);
   else
     store(e, x, n, &t, out);
   e->manifest->tensors[e->manifest->n_tensors++] = out;

@@ -8,7 +8,7 @@
 static void test_table(void **state) {
   (void)state;
   static const alb_dtype all[] = {
-#define ALB_DTYPE(id, value, name, st_name, bytes) ALB_##id,
+#define ALB_DTYPE(id, value, name, st_name, bytes, bits) ALB_##id,
 #include "base/dtype.def"
 #undef ALB_DTYPE
   };
@@ -25,6 +25,13 @@ static void test_table(void **state) {
   assert_string_equal(alb_dtype_name((alb_dtype)99), "?");
   assert_true(alb_dtype_is_float(ALB_F64));
   assert_false(alb_dtype_is_float(ALB_I8));
+  assert_int_equal(alb_intn_bits(ALB_I4), 4);
+  assert_int_equal(alb_intn_bits(ALB_I5), 5);
+  assert_int_equal(alb_intn_bits(ALB_I6), 6);
+  assert_int_equal(alb_intn_bits(ALB_I8), 0);
+  assert_int_equal(alb_intn_bits((alb_dtype)99), 0);
+  assert_true(alb_dtype_is_quantised(ALB_I8) && alb_dtype_is_quantised(ALB_I5));
+  assert_false(alb_dtype_is_quantised(ALB_U8) || alb_dtype_is_quantised(ALB_F16));
 }
 
 /* The value of a half with the given number of mantissa bits, by its definition. */

@@ -39,6 +39,22 @@ static void test_from_q4_0(void **state) {
   }
 }
 
+/* The fifth bits of all elements stand before the halves, 16 is zero. */
+static void test_from_q5_0(void **state) {
+  uint8_t block[22];
+  float out[32];
+  (void)state;
+  put_half(block, -0.5f);
+  for (int i = 0; i < 16; i++) block[6 + i] = (uint8_t)(i | (15 - i) << 4);
+  memcpy(block + 2, (const uint8_t[]){0x01, 0x80, 0x02, 0xc0}, 4);
+  alb_gguf_from_q5_0(block, 32, out);
+  for (int i = 0; i < 16; i++) {
+    const int low = i + (i == 0 || i == 15 ? 16 : 0), high = 15 - i + (i == 1 || i >= 14 ? 16 : 0);
+    assert_true(out[i] == -0.5f * (float)(low - 16));
+    assert_true(out[16 + i] == -0.5f * (float)(high - 16));
+  }
+}
+
 static void test_to_q8_0(void **state) {
   float values[64] = {0}, back[64];
   uint8_t blocks[68];
@@ -95,8 +111,9 @@ static void test_index(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_from_q8_0),  cmocka_unit_test(test_from_q4_0), cmocka_unit_test(test_to_q8_0),
-      cmocka_unit_test(test_q8_0_exact), cmocka_unit_test(test_types),     cmocka_unit_test(test_index),
+      cmocka_unit_test(test_from_q8_0), cmocka_unit_test(test_from_q4_0),  cmocka_unit_test(test_from_q5_0),
+      cmocka_unit_test(test_to_q8_0),   cmocka_unit_test(test_q8_0_exact), cmocka_unit_test(test_types),
+      cmocka_unit_test(test_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

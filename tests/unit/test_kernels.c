@@ -109,50 +109,66 @@ static void packed_s8_layout(void **state) {
   free(packed);
 }
 
-/* Number k of column n of a packed int4 matrix. */
-static int packed_s4_at(const uint8_t *packed, size_t panel_bytes, size_t n, size_t k) {
-  const uint8_t *group = packed + n / 16 * panel_bytes + k / 32 * (16 * 20);
+/* A packed matrix of `bits` as stored, 4 or 6 as packed, of which a packed group has `size` bytes. */
+typedef struct packed_matrix {
+  unsigned bits;
+  size_t size;
+  const uint8_t *packed, *w;
+  const uint16_t *scales;
+} packed_matrix;
+
+/* Number k of column n. */
+static int packed_at(const packed_matrix *m, size_t n, size_t k) {
+  const uint8_t *group = m->packed + (n / 16 * 4 + k / 32) * m->size;
   const uint8_t byte = group[k % 32 / 8 * 64 + n % 16 * 4 + k % 4];
-  return ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+  const int upper = ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
+  return m->bits == 4 ? upper : upper * 4 + (group[256 + k % 32 / 16 * 64 + n % 16 * 4 + k % 4] >> k % 16 / 4 * 2 & 3);
 }
 
-static void check_packed_s4(const uint8_t *packed, size_t n, size_t columns, const uint8_t *w, const uint16_t *scales) {
-  enum { K = 70, GROUPS = 3, PANEL = 4 * 16 * 20 };
+static void check_packed(const packed_matrix *m, size_t n, size_t columns) {
+  enum { K = 70, GROUPS = 3 };
   for (size_t g = 0; g < 4; g++) {
-    const uint8_t *behind = packed + n / 16 * PANEL + g * 16 * 20 + 16 * 16 + n % 16 * 2;
+    const uint8_t *behind = m->packed + (n / 16 * 4 + g + 1) * m->size - 64 + n % 16 * 2;
     int16_t sum, all = 0;
     uint16_t scale;
     for (size_t k = g * 32; k < g * 32 + 32; k++) {
-      const uint8_t *row = w + n * GROUPS * 16;
-      const int want = n < columns && k < K ? alb_int4_at(row + g * 16, k % 32) : 0;
-      assert_int_equal(packed_s4_at(packed, PANEL, n, k), want);
+      const uint8_t *group = m->w + (n * GROUPS + g) * 4 * m->bits;
+      const int want = n < columns && k < K ? alb_intn_at(group, m->bits, k % 32) : 0;
+      assert_int_equal(packed_at(m, n, k), want);
       all = (int16_t)(all + want);
     }
     memcpy(&scale, behind, 2);
     memcpy(&sum, behind + 32, 2);
-    assert_int_equal(scale, n < columns && g < GROUPS ? scales[n * GROUPS + g] : 0);
+    assert_int_equal(scale, n < columns && g < GROUPS ? m->scales[n * GROUPS + g] : 0);
     assert_int_equal(sum, all);
   }
 }
 
-static void packed_s4_layout(void **state) {
-  (void)state;
+static void check_layout(unsigned bits, size_t size) {
   enum { N = 17, K = 70, GROUPS = 3 };
-  uint8_t w[N * GROUPS * 16];
+  uint8_t w[N * GROUPS * ALB_INTN_MOST_BYTES];
   uint16_t scales[N * GROUPS];
-  size_t bytes;
-  for (size_t i = 0; i < sizeof w; i++) w[i] = (uint8_t)(i * 37);
+  size_t bytes, row = (size_t)GROUPS * 4 * bits;
+  for (size_t i = 0; i < sizeof w; i++) w[i] = (uint8_t)(i * 37 + i / 5);
   for (size_t i = 0; i < N * GROUPS; i++) scales[i] = (uint16_t)(1000 + i);
-  assert_true(alb_packed_s4_bytes(N, K, &bytes));
-  assert_int_equal(alb_s4_panel_bytes(K), 4 * 16 * 20);
-  assert_int_equal(bytes, 2 * 4 * 16 * 20);
+  assert_true(alb_packed_intn_bytes(bits, N, K, &bytes));
+  assert_int_equal(alb_intn_panel_bytes(bits, K), 4 * size);
+  assert_int_equal(bytes, 2 * 4 * size);
   uint8_t *packed = malloc(bytes);
   assert_non_null(packed);
   memset(packed, 0xff, bytes);
-  alb_pack_s4(w, (const uint8_t *)scales, 0, 1, N, K, packed);
-  alb_pack_s4(w + GROUPS * 16, (const uint8_t *)(scales + GROUPS), 1, N - 1, N, K, packed);
-  for (size_t n = 0; n < 32; n++) check_packed_s4(packed, n, N, w, scales);
+  alb_pack_intn(bits, w, (const uint8_t *)scales, 0, 1, N, K, packed);
+  alb_pack_intn(bits, w + row, (const uint8_t *)(scales + GROUPS), 1, N - 1, N, K, packed);
+  const packed_matrix m = {bits, size, packed, w, scales};
+  for (size_t n = 0; n < 32; n++) check_packed(&m, n, N);
   free(packed);
+}
+
+static void packed_intn_layout(void **state) {
+  (void)state;
+  check_layout(4, 16 * 20);
+  check_layout(5, 16 * 28);
+  check_layout(6, 16 * 28);
 }
 
 static void sizes_overflow(void **state) {
@@ -161,34 +177,40 @@ static void sizes_overflow(void **state) {
   assert_false(alb_packed_f32_bytes(SIZE_MAX, 1, &bytes));
   assert_false(alb_packed_f32_bytes(SIZE_MAX / 8, 8, &bytes));
   assert_false(alb_packed_s8_bytes(16, SIZE_MAX - 3, &bytes));
-  assert_false(alb_packed_s4_bytes(16, SIZE_MAX - 3, &bytes));
-  assert_false(alb_packed_s4_bytes(SIZE_MAX / 2, SIZE_MAX / 2, &bytes));
+  assert_false(alb_packed_intn_bytes(4, 16, SIZE_MAX - 3, &bytes));
+  assert_false(alb_packed_intn_bytes(6, SIZE_MAX / 2, SIZE_MAX / 2, &bytes));
   assert_false(alb_attention_scratch(SIZE_MAX / 64, 64, &bytes));
   assert_true(alb_attention_scratch(100, 30, &bytes));
   assert_int_equal(bytes % ALB_KERNEL_ALIGN, 0);
 }
 
 /* Rows longer than a block of the loop, the last group not full, scales of both signs. */
-static void gather_int4(void **state) {
+static void check_gather(alb_dtype type) {
   enum { WIDTH = 300, GROUPS = 10, ROWS = 3 };
-  uint8_t table[ROWS * GROUPS * ALB_INT4_GROUP_BYTES];
+  const unsigned bits = alb_intn_bits(type);
+  uint8_t table[ROWS * GROUPS * ALB_INTN_MOST_BYTES];
   uint16_t scales[ROWS * GROUPS];
   float out[WIDTH + 1];
-  (void)state;
   for (size_t i = 0; i < sizeof table; i++) table[i] = (uint8_t)(i * 37 + i / 7);
   for (size_t g = 0; g < ROWS * GROUPS; g++) scales[g] = alb_f32_to_f16((g % 3 ? 0.5f : -0.25f) * (float)(g + 1));
   for (size_t r = 0; r < ROWS; r++) {
     out[WIDTH] = 77;
-    assert_true(alb_gather_row(ALB_I4, table, scales, r, WIDTH, false, out));
-    assert_true(alb_gather_row(ALB_I4, table, scales, r, WIDTH, true, out));
+    assert_true(alb_gather_row(type, table, scales, r, WIDTH, false, out));
+    assert_true(alb_gather_row(type, table, scales, r, WIDTH, true, out));
     assert_true(out[WIDTH] == 77);
     for (size_t i = 0; i < WIDTH; i++) {
       const size_t g = r * GROUPS + i / 32;
-      const uint8_t byte = table[g * 16 + i % 16];
-      const int q = (i % 32 < 16 ? byte & 15 : byte >> 4) - 8;
+      const int q = alb_intn_at(table + g * alb_intn_bytes(bits), bits, i % 32);
       assert_true(out[i] == 2 * ((float)q * alb_f16_to_f32(scales[g])));
     }
   }
+}
+
+static void gather_intn(void **state) {
+  (void)state;
+  check_gather(ALB_I4);
+  check_gather(ALB_I5);
+  check_gather(ALB_I6);
 }
 
 static void gather_every_type(void **state) {
@@ -239,8 +261,8 @@ int main(void) {
       cmocka_unit_test(select_by_name),       cmocka_unit_test(every_slot_is_filled),
       cmocka_unit_test(names_that_cannot_be), cmocka_unit_test(cpu_names),
       cmocka_unit_test(packed_f32_layout),    cmocka_unit_test(packed_s8_layout),
-      cmocka_unit_test(packed_s4_layout),     cmocka_unit_test(sizes_overflow),
-      cmocka_unit_test(gather_every_type),    cmocka_unit_test(gather_int4),
+      cmocka_unit_test(packed_intn_layout),   cmocka_unit_test(sizes_overflow),
+      cmocka_unit_test(gather_every_type),    cmocka_unit_test(gather_intn),
       cmocka_unit_test(pool_and_normalize),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

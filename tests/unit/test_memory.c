@@ -70,7 +70,7 @@ static void free_results(results *r) {
 
 static void test_none_after_warm_up(void **state) {
   (void)state;
-  static const alb_dtype dtypes[] = {ALB_F32, ALB_I8, ALB_I4};
+  static const alb_dtype dtypes[] = {ALB_F32, ALB_I8, ALB_I4, ALB_I6};
   for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
     const enc_options o = options(dtypes[i]);
     run_fixture f;

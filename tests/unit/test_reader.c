@@ -73,8 +73,8 @@ static void test_prefix(void **state) {
   const patch patches[] = {
       {0, 1, 'x', ALB_MALFORMED, "not an .alb file"},
       {4, 4, 0x0a1a0a0a, ALB_MALFORMED, "transferred as text"},
-      {ALB_PREFIX_MAJOR, 2, 2, ALB_VERSION, "2.2"},
-      {ALB_PREFIX_MAJOR, 2, 0, ALB_MALFORMED, "0.2"},
+      {ALB_PREFIX_MAJOR, 2, 2, ALB_VERSION, "format version is 2."},
+      {ALB_PREFIX_MAJOR, 2, 0, ALB_MALFORMED, "format version is 0."},
       {ALB_PREFIX_SIZE, 4, 64, ALB_MALFORMED, "prefix: size is 64"},
       {ALB_PREFIX_FILE_SIZE, 8, f->sound.n + 1, ALB_TRUNCATED, "file has"},
       {ALB_PREFIX_FILE_SIZE, 8, f->sound.n - 1, ALB_MALFORMED, "after its end"},

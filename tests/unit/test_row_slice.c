@@ -7,7 +7,7 @@ static const char text[] =
     "blob 0 f32 24\nblob 1 f32 24\nblob 2 f32 48 = concat 0 1\nblob 3 f32 24 = transpose 0 as 4x6\n"
     "blob 4 f32 48 = concat 3 1\nblob 5 int8 48 = quant 2 as 8x6\nblob 6 f32 8 = scale 2 as 8x6\n"
     "blob 7 f16 48 = cast 2\nblob 8 f32 24 = mean 0 1\nblob 9 f32 24 = copy 0 as 1x0\n"
-    "blob 10 int4 48 = quant 2 as 8x6\nblob 11 f16 8 = scale 2 as 8x6\n"
+    "blob 10 int4 48 = quant 2 as 8x6\nblob 11 f16 8 = scale 2 as 8x6 of int4\n"
     "tensor 0 \"source\" f32[4,6] blob 0\ntensor 1 \"stack\" f32[8,6] blob 2\ntensor 2 \"turned\" f32[6,4] blob 3\n"
     "tensor 3 \"mixed\" f32[8,6] blob 4\ntensor 4 \"quant\" int8[8,6] blob 5 scale 6\ntensor 5 \"half\" f16[8,6] blob "
     "7\n"

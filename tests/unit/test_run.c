@@ -102,7 +102,8 @@ static void test_numbers(void **state) {
   for (int i = 0; i < 4; i++) {
     const enc_options f32 = with(ALB_F32, i & 1, i & 2), f16 = with(ALB_F16, i & 1, i & 2);
     const enc_options bf16 = with(ALB_BF16, i & 1, i & 2), int8 = with(ALB_I8, i & 1, i & 2);
-    const enc_options int4 = with(ALB_I4, i & 1, i & 2);
+    const enc_options int4 = with(ALB_I4, i & 1, i & 2), int5 = with(ALB_I5, i & 1, i & 2);
+    const enc_options int6 = with(ALB_I6, i & 1, i & 2);
     check_numbers(&f32, "ref", 2e-6);
     check_numbers(&f32, NULL, 2e-6);
     check_numbers(&f16, NULL, 2e-6);
@@ -111,9 +112,15 @@ static void test_numbers(void **state) {
     check_numbers(&int8, NULL, 0.05);
     check_numbers(&int4, "ref", 0.05);
     check_numbers(&int4, NULL, 0.05);
+    check_numbers(&int5, "ref", 0.05);
+    check_numbers(&int5, NULL, 0.05);
+    check_numbers(&int6, "ref", 0.05);
+    check_numbers(&int6, NULL, 0.05);
     enc_options tables = f32;
     tables.tables = ALB_I4;
     check_numbers(&tables, NULL, 0.05); /* the decoder that is the table of words is a product of int4 */
+    tables.tables = i % 2 ? ALB_I5 : ALB_I6;
+    check_numbers(&tables, NULL, 0.05);
   }
 }
 
@@ -215,6 +222,10 @@ static void test_invariance(void **state) {
   enc_options int4 = with(ALB_I4, true, true);
   int4.hidden = 90, int4.heads = 3, int4.intermediate = 150; /* rows of more than one group, the last not full */
   check_invariance(&int4, "ref");
+  check_invariance(&int4, NULL);
+  int4.dtype = ALB_I5;
+  check_invariance(&int4, NULL);
+  int4.dtype = ALB_I6;
   check_invariance(&int4, NULL);
 }
 

@@ -279,7 +279,7 @@ static const struct {
                                                                                                        "bytes")
                         ROW(tensor_rank, LIMIT, "rank 9") ROW(tensor_width, MALFORMED, "8 bytes of width 2") ROW(
                             tensor_i8_dense, MALFORMED,
-                            "scale_blob 0") ROW(tensor_scaled_f32, MALFORMED, "scales without int8")
+                            "scale_blob 0") ROW(tensor_scaled_f32, MALFORMED, "scales of f32")
                             ROW(tensor_scale_id,
                                 MALFORMED, "scale_blob 7") ROW(tensor_scale_width, MALFORMED,
                                                                "8 bytes "

@@ -1,4 +1,4 @@
-/* Checks of the int4 product: exact numbers from the stored form of the weights, and the law that an element
+/* Checks of the int4 and int6 products: exact numbers from the stored form of the weights, and the law that an element
  * depends on its own row and column only. */
 #include <float.h>
 #include <math.h>
@@ -11,10 +11,12 @@
 
 /* Operands of one product: w and scales as they are stored. */
 typedef struct operands {
-  alb_gemm_s4 g;
+  alb_gemm_intn g;
+  void (*run)(const alb_gemm_intn *);
+  unsigned bits; /* as stored; 5 are packed as 6 */
   uint8_t *w;
   uint16_t *scales;
-  size_t groups; /* of int4 in a row of w */
+  size_t groups; /* in a row of w */
 } operands;
 
 static size_t pick_k(check *c) {
@@ -28,7 +30,7 @@ static size_t pick_k(check *c) {
   }
 }
 
-static void pick_shape(check *c, alb_gemm_s4 *g) {
+static void pick_shape(check *c, alb_gemm_intn *g) {
   g->m = random_size(c, 1, 20), g->n = random_size(c, 1, 100), g->k = pick_k(c);
   if (random_bits(c) % 8 == 0) g->m = random_size(c, 100, 420), g->n = random_size(c, 1, 40);
   if (random_bits(c) % 8 == 0) g->m = random_size(c, 1, 8), g->n = random_size(c, 100, 600);
@@ -38,7 +40,7 @@ static void pick_shape(check *c, alb_gemm_s4 *g) {
   g->activation = random_bits(c) % 2 ? ALB_ACT_NONE : (alb_activation)(random_bits(c) % ALB_ACT_COUNT);
 }
 
-static void fill_activations(check *c, alb_gemm_s4 *g) {
+static void fill_activations(check *c, alb_gemm_intn *g) {
   const size_t groups = alb_s8_groups(g->k), stride = alb_s8_stride(g->k);
   uint8_t *a = guarded(c, (g->m - 1) * g->lda + stride, 1);
   alb_range *ranges = (alb_range *)(void *)guarded_floats(c, 2 * g->m * groups);
@@ -54,7 +56,7 @@ static void fill_activations(check *c, alb_gemm_s4 *g) {
 
 /* Any bits are a number; those behind the end of a row must not count, so they are left as they come. */
 static void fill_weights(check *c, operands *o) {
-  const size_t rows = o->g.n, bytes = rows * o->groups * ALB_INT4_GROUP_BYTES;
+  const size_t rows = o->g.n, bytes = rows * o->groups * alb_intn_bytes(o->bits);
   o->w = guarded(c, bytes, 1);
   o->scales = guarded(c, rows * o->groups * 2, 2);
   for (size_t i = 0; i < bytes; i++) o->w[i] = (uint8_t)random_bits(c);
@@ -63,43 +65,46 @@ static void fill_weights(check *c, operands *o) {
 
 /* Packs in blocks of random size. */
 static bool pack(check *c, operands *o) {
-  const alb_gemm_s4 *g = &o->g;
+  const alb_gemm_intn *g = &o->g;
   size_t bytes;
-  if (!alb_packed_s4_bytes(g->n, g->k, &bytes)) return false;
+  if (!alb_packed_intn_bytes(o->bits, g->n, g->k, &bytes)) return false;
   void *packed = guarded(c, bytes, ALB_KERNEL_ALIGN);
   for (size_t first = 0, count; first < g->n; first += count) {
     const size_t at = first * o->groups;
     count = random_size(c, 1, g->n - first);
-    alb_pack_s4(o->w + at * ALB_INT4_GROUP_BYTES, (const uint8_t *)(o->scales + at), first, count, g->n, g->k, packed);
+    alb_pack_intn(o->bits, o->w + at * alb_intn_bytes(o->bits), (const uint8_t *)(o->scales + at), first, count, g->n,
+                  g->k, packed);
   }
   o->g.packed = packed;
   return true;
 }
 
 /* The integer sums of a stored group with `count` elements: of the products with a, and of the elements. */
-static void sum_group(const uint8_t *group, const uint8_t *a, size_t count, int *products, int *elements) {
+static void sum_group(unsigned bits, const uint8_t *group, const uint8_t *a, size_t count, int *products,
+                      int *elements) {
   *products = *elements = 0;
   for (size_t i = 0; i < count; i++) {
-    *products += a[i] * alb_int4_at(group, i);
-    *elements += alb_int4_at(group, i);
+    *products += a[i] * alb_intn_at(group, bits, i);
+    *elements += alb_intn_at(group, bits, i);
   }
 }
 
 /* Element [i][j] before the activation, as kernels.h says it. */
 static float expected(const operands *o, size_t i, size_t j) {
-  const alb_gemm_s4 *g = &o->g;
+  const alb_gemm_intn *g = &o->g;
+  const int factor = o->bits == 4 ? 16 : 4;
   float total = 0;
   for (size_t k = 0; k < g->k; k += ALB_S8_DEPTH) {
     const alb_range range = g->a_range[i * alb_s8_groups(g->k) + k / ALB_S8_DEPTH];
     float column = 0;
-    for (size_t e = k; e < k + ALB_S8_DEPTH && e < g->k; e += ALB_S4_DEPTH) {
-      const size_t at = j * o->groups + e / ALB_S4_DEPTH, left = g->k - e;
-      const float scale = alb_f16_to_f32(o->scales[at]) / 16;
+    for (size_t e = k; e < k + ALB_S8_DEPTH && e < g->k; e += ALB_INTN_DEPTH) {
+      const size_t at = j * o->groups + e / ALB_INTN_DEPTH, left = g->k - e;
+      const float scale = alb_f16_to_f32(o->scales[at]) / (float)factor;
       int products, elements;
-      sum_group(o->w + at * ALB_INT4_GROUP_BYTES, g->a + i * g->lda + e, left < ALB_S4_DEPTH ? left : ALB_S4_DEPTH,
-                &products, &elements);
-      total = fmaf((float)(16 * products), scale * range.scale, total);
-      column = fmaf((float)(16 * elements), scale, column);
+      sum_group(o->bits, o->w + at * alb_intn_bytes(o->bits), g->a + i * g->lda + e,
+                left < ALB_INTN_DEPTH ? left : ALB_INTN_DEPTH, &products, &elements);
+      total = fmaf((float)(factor * products), scale * range.scale, total);
+      column = fmaf((float)(factor * elements), scale, column);
     }
     total = fmaf(column, range.low, total);
   }
@@ -107,7 +112,7 @@ static float expected(const operands *o, size_t i, size_t j) {
 }
 
 static void expect_product(check *c, const operands *o) {
-  const alb_gemm_s4 *g = &o->g;
+  const alb_gemm_intn *g = &o->g;
   for (size_t i = 0; i < g->m; i++) {
     for (size_t j = 0; j < g->n; j++) {
       const float y = expected(o, i, j);
@@ -118,7 +123,7 @@ static void expect_product(check *c, const operands *o) {
 }
 
 /* Columns outside [n0, n1) keep their canary. */
-static void expect_untouched(check *c, const alb_gemm_s4 *g) {
+static void expect_untouched(check *c, const alb_gemm_intn *g) {
   for (size_t r = 0; r < g->m; r++) {
     const float *row = g->c + r * g->ldc;
     const size_t tail = r + 1 < g->m ? g->ldc - g->n1 : 0;
@@ -128,16 +133,17 @@ static void expect_untouched(check *c, const alb_gemm_s4 *g) {
   }
 }
 
-static void law(check *c, const alb_gemm_s4 *g) {
+static void law(check *c, const operands *o) {
+  const alb_gemm_intn *g = &o->g;
   float *again = guarded_floats(c, g->ldc * (g->m - 1) + g->n);
-  alb_gemm_s4 part = *g;
+  alb_gemm_intn part = *g;
   part.c = again;
   part.n1 = random_size(c, 0, g->n / ALB_PANEL) * ALB_PANEL;
-  c->test->gemm_s4(&part);
+  o->run(&part);
   expect_untouched(c, &part);
   part.n0 = part.n1;
   part.n1 = g->n;
-  c->test->gemm_s4(&part);
+  o->run(&part);
   expect_same(c, "columns in two calls", again, g->c, g->m, g->n, g->ldc, g->ldc);
   part.n0 = 0;
   for (size_t r = 0; r < g->m; r += part.m) {
@@ -146,36 +152,36 @@ static void law(check *c, const alb_gemm_s4 *g) {
     part.a_range = g->a_range + r * alb_s8_groups(g->k);
     part.c = again + r * g->ldc;
     guarded_reset(part.c, ((part.m - 1) * g->ldc + g->n) * sizeof *part.c);
-    c->test->gemm_s4(&part);
+    o->run(&part);
   }
   expect_same(c, "rows in several calls", again, g->c, g->m, g->n, g->ldc, g->ldc);
 }
 
-static void round_s4(check *c) {
-  operands o = {0};
+static void round_intn(check *c, operands o) {
   pick_shape(c, &o.g);
-  o.groups = (size_t)alb_int4_groups(o.g.k);
+  o.groups = (size_t)alb_intn_groups(o.g.k);
   float *bias = guarded_floats(c, o.g.n);
   random_floats(c, bias, o.g.n, 1);
   o.g.bias = random_bits(c) % 4 ? bias : NULL;
   o.g.c = guarded_floats(c, (o.g.m - 1) * o.g.ldc + o.g.n);
-  SET_SHAPE(c, "m=%zu n=%zu k=%zu lda=%zu ldc=%zu act=%s bias=%d", o.g.m, o.g.n, o.g.k, o.g.lda, o.g.ldc,
-            alb_activation_name(o.g.activation), o.g.bias != NULL);
+  SET_SHAPE(c, "bits=%u m=%zu n=%zu k=%zu lda=%zu ldc=%zu act=%s bias=%d", o.bits, o.g.m, o.g.n, o.g.k, o.g.lda,
+            o.g.ldc, alb_activation_name(o.g.activation), o.g.bias != NULL);
   fill_activations(c, &o.g);
   fill_weights(c, &o);
   if (!pack(c, &o)) return;
-  c->test->gemm_s4(&o.g);
+  o.run(&o.g);
   expect_untouched(c, &o.g);
   expect_product(c, &o);
-  law(c, &o.g);
+  law(c, &o);
   guarded_release(c);
 }
 
 /* The largest sums there are: every a and every integer the same. */
-static void extreme_s4(check *c, uint8_t a_value, int w_value) {
-  enum { K = ALB_S8_DEPTH, GROUPS = K / ALB_INT4_GROUP };
-  SET_SHAPE(c, "m=1 n=1 k=%d of %d * %d", K, a_value, w_value);
-  operands o = {.g = {.lda = K, .ldc = 1, .m = 1, .n = 1, .k = K, .n1 = 1}, .groups = GROUPS};
+static void extreme_intn(check *c, operands o, uint8_t a_value, int w_value) {
+  enum { K = ALB_S8_DEPTH, GROUPS = K / ALB_INTN_GROUP };
+  SET_SHAPE(c, "bits=%u m=1 n=1 k=%d of %d * %d", o.bits, K, a_value, w_value);
+  o.g = (alb_gemm_intn){.lda = K, .ldc = 1, .m = 1, .n = 1, .k = K, .n1 = 1};
+  o.groups = GROUPS;
   const alb_range range = {1, 0.5f};
   uint8_t *a = guarded(c, K, 1);
   memset(a, a_value, K);
@@ -183,16 +189,28 @@ static void extreme_s4(check *c, uint8_t a_value, int w_value) {
   o.g.a_range = &range;
   o.g.c = guarded_floats(c, 1);
   fill_weights(c, &o);
-  memset(o.w, (w_value + ALB_INT4_ZERO) * 17, GROUPS * ALB_INT4_GROUP_BYTES);
+  for (size_t i = 0; i < K; i++) {
+    alb_intn_put(o.w + i / ALB_INTN_GROUP * alb_intn_bytes(o.bits), o.bits, i % ALB_INTN_GROUP, w_value);
+  }
   if (!pack(c, &o)) return;
-  c->test->gemm_s4(&o.g);
+  o.run(&o.g);
   expect_product(c, &o);
   guarded_release(c);
 }
 
-void check_gemm_s4(check *c) {
+static void check_intn(check *c, operands o) {
   static const uint8_t a[] = {255, 1};
-  static const int w[] = {ALB_INT4_LEAST, ALB_INT4_MOST};
-  for (int i = 0; i < 4; i++) extreme_s4(c, a[i / 2], w[i % 2]);
-  for (int i = 0; i < c->rounds && !c->failures; i++) round_s4(c);
+  for (int i = 0; i < 4; i++) {
+    extreme_intn(c, o, a[i / 2], i % 2 ? alb_intn_zero(o.bits) - 1 : -alb_intn_zero(o.bits));
+  }
+  for (int i = 0; i < c->rounds && !c->failures; i++) round_intn(c, o);
+}
+
+void check_gemm_s4(check *c) {
+  check_intn(c, (operands){.run = c->test->gemm_s4, .bits = 4});
+}
+
+void check_gemm_s6(check *c) {
+  check_intn(c, (operands){.run = c->test->gemm_s6, .bits = 5});
+  check_intn(c, (operands){.run = c->test->gemm_s6, .bits = 6});
 }

@@ -1,19 +1,20 @@
-/* int4 fitted to texts: products change less than by plain rounding, what is stored is what was computed with, shared
- * matrices stay shared, and the bytes are the same on any number of threads. */
+/* int4, int5 and int6 fitted to texts: products change less than by plain rounding, what is stored is what was computed
+ * with, shared matrices stay shared, and the bytes are the same on any number of threads. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/half.h"
 #include "base/parallel.h"
-#include "graph/blob_int4.h"
+#include "graph/blob_intn.h"
 #include "tests/support/check.h"
 #include "tests/support/graph_text.h"
 #include "tests/support/opened_model.h"
-#include "tune/fit_int4.h"
+#include "tune/fit_intn.h"
 #include "tune/gptq.h"
 #include "tune/least_squares.h"
 
 static uint64_t state = 1;
+static const alb_dtype types[] = {ALB_I4, ALB_I5, ALB_I6};
 
 /* ---- one matrix ---- */
 
@@ -21,7 +22,7 @@ enum { ROWS = 500, K = 72, N = 40, GROUPS = 3, HIDDEN_CAUSES = 12 };
 
 static float x[ROWS * K], w[N * K], got[N * K];
 static double gram[K * K];
-static uint8_t codes[N * GROUPS * ALB_INT4_GROUP_BYTES], again[sizeof codes];
+static uint8_t codes[N * GROUPS * ALB_INTN_MOST_BYTES], again[sizeof codes];
 static uint16_t scales[N * GROUPS];
 
 /* Columns of x depend on each other: a few causes and a little of their own. */
@@ -38,16 +39,17 @@ static void make_inputs(void) {
   for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) w[i] = graph_text_random(&state);
 }
 
-static void round_plainly(float *out) {
+static void round_plainly(alb_dtype dtype, float *out) {
+  const unsigned bits = alb_intn_bits(dtype);
   for (size_t r = 0; r < N; r++) {
-    for (size_t at = 0; at < K; at += ALB_INT4_GROUP) {
-      float group[ALB_INT4_GROUP] = {0};
-      uint8_t bytes[ALB_INT4_GROUP_BYTES];
+    for (size_t at = 0; at < K; at += ALB_INTN_GROUP) {
+      float group[ALB_INTN_GROUP] = {0};
+      uint8_t bytes[ALB_INTN_MOST_BYTES];
       bool ok;
-      const size_t n = K - at < ALB_INT4_GROUP ? K - at : ALB_INT4_GROUP;
+      const size_t n = K - at < ALB_INTN_GROUP ? K - at : ALB_INTN_GROUP;
       memcpy(group, w + r * K + at, n * sizeof *group);
-      const float scale = alb_f16_to_f32(alb_int4_quantize(group, bytes, &ok));
-      for (size_t i = 0; i < n; i++) out[r * K + at + i] = (float)alb_int4_at(bytes, i) * scale;
+      const float scale = alb_f16_to_f32(alb_intn_quantize(bits, group, bytes, &ok));
+      for (size_t i = 0; i < n; i++) out[r * K + at + i] = (float)alb_intn_at(bytes, bits, i) * scale;
     }
   }
 }
@@ -64,36 +66,35 @@ static double lost(const float *rounded) {
   return sum;
 }
 
-static void run_gptq(uint8_t *to) {
+static void run_gptq(alb_dtype dtype, uint8_t *to) {
   memcpy(got, w, sizeof got);
   memset(gram, 0, sizeof gram);
   assert_ok(NULL, alb_fit_gram(NULL, x, ROWS, K, gram));
-  assert_ok(NULL, alb_gptq(NULL, gram, K, N, got, to, scales));
+  assert_ok(NULL, alb_gptq(NULL, gram, K, N, dtype, got, to, scales));
 }
 
-static void test_loses_less(void **unused) {
-  (void)unused;
+static void check_loses_less(alb_dtype dtype) {
   static float plain[N * K];
   make_inputs();
-  round_plainly(plain);
-  run_gptq(codes);
+  round_plainly(dtype, plain);
+  run_gptq(dtype, codes);
   const double before = lost(plain), after = lost(got);
   if (!(after < 0.6 * before)) fail_msg("%g lost plainly, %g with compensation", before, after);
   alb_parallel_limit(1);
-  run_gptq(again);
+  run_gptq(dtype, again);
   alb_parallel_limit(0);
   assert_memory_equal(codes, again, sizeof codes);
 }
 
 /* The numbers are the codes'; what fills up the last group is 0. */
-static void test_codes(void **unused) {
-  (void)unused;
+static void check_codes(alb_dtype dtype) {
+  const unsigned bits = alb_intn_bits(dtype);
   make_inputs();
-  run_gptq(codes);
+  run_gptq(dtype, codes);
   for (size_t r = 0; r < N; r++) {
-    for (size_t i = 0; i < (size_t)GROUPS * ALB_INT4_GROUP; i++) {
-      const size_t g = r * GROUPS + i / ALB_INT4_GROUP;
-      const int code = alb_int4_at(codes + g * ALB_INT4_GROUP_BYTES, i % ALB_INT4_GROUP);
+    for (size_t i = 0; i < (size_t)GROUPS * ALB_INTN_GROUP; i++) {
+      const size_t g = r * GROUPS + i / ALB_INTN_GROUP;
+      const int code = alb_intn_at(codes + g * alb_intn_bytes(bits), bits, i % ALB_INTN_GROUP);
       if (i >= K) {
         assert_int_equal(code, 0);
       } else {
@@ -103,16 +104,26 @@ static void test_codes(void **unused) {
   }
 }
 
+static void test_loses_less(void **unused) {
+  (void)unused;
+  for (size_t i = 0; i < 3; i++) check_loses_less(types[i]);
+}
+
+static void test_codes(void **unused) {
+  (void)unused;
+  for (size_t i = 0; i < 3; i++) check_codes(types[i]);
+}
+
 static void test_refused(void **unused) {
   (void)unused;
   alb_diag diag = {0};
   make_inputs();
   memset(gram, 0, sizeof gram);
   gram[0] = INFINITY;
-  assert_refused(&diag, alb_gptq(&diag, gram, K, N, w, codes, scales), ALB_UNSUPPORTED, "not finite");
+  assert_refused(&diag, alb_gptq(&diag, gram, K, N, ALB_I4, w, codes, scales), ALB_UNSUPPORTED, "not finite");
   memset(gram, 0, sizeof gram);
   w[5] = 1e9f;
-  assert_refused(&diag, alb_gptq(&diag, gram, K, N, w, codes, scales), ALB_UNSUPPORTED, "too large for int4");
+  assert_refused(&diag, alb_gptq(&diag, gram, K, N, ALB_I4, w, codes, scales), ALB_UNSUPPORTED, "too large for int4");
 }
 
 /* ---- models ---- */
@@ -137,12 +148,12 @@ static double distance(opened_model *m, const opened_texts *t, const alb_array *
   return sum;
 }
 
-/* Matrices of layers are int4 all, and the number of sets is the source's. */
-static void check_table(const opened_model *source, const opened_model *m) {
+/* Matrices of layers are of the type all, and the number of sets is the source's. */
+static void check_table(alb_dtype type, const opened_model *source, const opened_model *m) {
   for (size_t i = 0; i < m->table.layers * m->table.parameter_count; i++) {
     const alb_layer_parameter *parameter = &m->table.parameters[i % m->table.parameter_count];
     const alb_dtype dtype = m->tensors.tensors.items[m->table.tensors[i]].dtype;
-    if (parameter->matrix) assert_int_equal(dtype, ALB_I4);
+    if (parameter->matrix) assert_int_equal(dtype, type);
   }
   assert_int_equal(alb_layer_table_sets(&m->table), alb_layer_table_sets(&source->table));
 }
@@ -162,22 +173,22 @@ static void check_same_bytes(const opened_model *a, const opened_model *b) {
   }
 }
 
-static void check_model(const char *name, const char *before, const char *passes) {
+static void check_model(alb_dtype type, const char *name, const char *before, const char *passes) {
   static opened_texts t;
   alb_array right;
-  alb_pass_options options = {.dtype = ALB_I4, .tables = ALB_F32};
+  alb_pass_options options = {.dtype = type, .tables = ALB_F32};
   opened_model source, plain, fitted, same;
   open_model(name, before, &options, &source);
   opened_texts_make(&source.loaded.spec.config, &state, &t);
   assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
   open_model(name, passes, &options, &plain);
-  options.round = alb_fit_int4;
+  options.round = alb_fit_intn;
   options.round_context = &t.all;
   open_model(name, passes, &options, &fitted);
   alb_parallel_limit(1);
   open_model(name, passes, &options, &same);
   alb_parallel_limit(0);
-  check_table(&source, &fitted);
+  check_table(type, &source, &fitted);
   check_same_bytes(&fitted, &same);
   const double by_itself = distance(&plain, &t, &right), with_texts = distance(&fitted, &t, &right);
   if (!(with_texts < 0.9 * by_itself)) fail_msg("%s: %g plainly, %g fitted", name, by_itself, with_texts);
@@ -197,8 +208,11 @@ static void test_models(void **unused) {
                                        "albert-groups", "albert-gelu-new", "bert-equal-attention",
                                        "bert-equal-ffn"};
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-    check_model(models[i], "dedup-blobs,roll-layers", ROLLED "quantize-weights");
-    check_model(models[i], "dedup-blobs,roll-layers", FUSED "quantize-weights,drop-unused");
+    check_model(types[0], models[i], "dedup-blobs,roll-layers", ROLLED "quantize-weights");
+    check_model(types[0], models[i], "dedup-blobs,roll-layers", FUSED "quantize-weights,drop-unused");
+  }
+  for (size_t i = 1; i < 3; i++) {
+    check_model(types[i], "bert-odd", "dedup-blobs,roll-layers", FUSED "quantize-weights,drop-unused");
   }
 }
 

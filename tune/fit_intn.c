@@ -1,6 +1,6 @@
 /* The layers are run once to see the inputs of a layer's matrices (farther, while some of those are shared with layers
  * behind), and again with the rounded matrices for the state that the next layer gets. */
-#include "tune/fit_int4.h"
+#include "tune/fit_intn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +9,14 @@
 #include "tune/layer_run.h"
 #include "tune/least_squares.h"
 
-/* A tensor that becomes int4 in the end; before, it has the same numbers as f32, to compute with. */
+/* A tensor that becomes int4, int5 or int6 in the end; before, it has the same numbers as f32, to compute with. */
 typedef struct rounded {
   uint32_t tensor, codes, scales;
 } rounded;
 
 typedef struct fitter {
   alb_diag *diag;
+  alb_dtype dtype; /* of the rounded matrices */
   alb_layer_table table;
   alb_layer_view view;
   alb_layer_run run;
@@ -173,8 +174,9 @@ static alb_status round_values(fitter *f, int m, int field, float *w, float *to)
   uint8_t *codes;
   uint16_t *scales;
   rounded made;
-  ALB_TRY(alb_tensors_made_int4(f->diag, f->view.graph->tensors, n, k, &codes, &scales, &made.codes, &made.scales));
-  ALB_TRY(alb_gptq(f->diag, f->gram[m], k, n, to, codes, scales));
+  ALB_TRY(alb_tensors_made_intn(f->diag, f->view.graph->tensors, f->dtype, n, k, &codes, &scales, &made.codes,
+                                &made.scales));
+  ALB_TRY(alb_gptq(f->diag, f->gram[m], k, n, f->dtype, to, codes, scales));
   for (size_t i = 0; i < n * k; i++) w[i] -= to[i];
   ALB_TRY(mend_biases(f, m, w));
   for (size_t l = f->layer; l < f->table.layers; l++) {
@@ -214,10 +216,10 @@ static alb_status fit_layer(fitter *f) {
   return alb_layer_run_layer(f->diag, &f->run, f->table.tensors, f->layer, NULL);
 }
 
-static void become_int4(fitter *f) {
+static void become_rounded(fitter *f) {
   for (size_t i = 0; i < f->found.count; i++) {
     alb_tensor *tensor = &f->view.graph->tensors->tensors.items[f->found.items[i].tensor];
-    tensor->dtype = ALB_I4;
+    tensor->dtype = f->dtype;
     tensor->blob = f->found.items[i].codes;
     tensor->scale_blob = f->found.items[i].scales;
   }
@@ -230,12 +232,12 @@ static alb_status fit(fitter *f, const alb_sequences *texts) {
   ALB_TRY(alb_layer_run_new(f->diag, &f->view, texts, &f->run));
   ALB_TRY(alb_layer_run_embed(f->diag, &f->run));
   for (f->layer = 0; f->layer < f->table.layers; f->layer++) ALB_TRY(fit_layer(f));
-  become_int4(f);
+  become_rounded(f);
   return alb_layer_table_write(f->diag, f->view.graph, &f->table);
 }
 
-alb_status alb_fit_int4(alb_diag *diag, void *context, alb_graph *graph) {
-  fitter f = {.diag = diag};
+alb_status alb_fit_intn(alb_diag *diag, void *context, alb_dtype dtype, alb_graph *graph) {
+  fitter f = {.diag = diag, .dtype = dtype};
   alb_arena arena = {0};
   alb_status status = alb_layer_table_read(diag, graph, &arena, &f.table);
   if (status == ALB_OK && f.table.layers) {

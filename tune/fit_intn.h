@@ -1,6 +1,6 @@
-/* Layers' matrices as int4 that are fitted to texts, as a helper of the pass quantize-weights. */
-#ifndef ALB_TUNE_FIT_INT4_H
-#define ALB_TUNE_FIT_INT4_H
+/* Layers' matrices as int4, int5 or int6 that are fitted to texts, as a helper of the pass quantize-weights. */
+#ifndef ALB_TUNE_FIT_INTN_H
+#define ALB_TUNE_FIT_INTN_H
 
 #include "graph/interpret.h"
 #include "passes/pass.h"
@@ -9,6 +9,6 @@
  * before leave once they are rounded: matrices by alb_gptq, a shared one for all inputs that it has, and biases by what
  * the mean input loses. Errors: ALB_UNSUPPORTED for layers of a structure that is not known, numbers that are not
  * finite; ALB_MEMORY. */
-alb_status alb_fit_int4(alb_diag *diag, void *context, alb_graph *graph);
+alb_status alb_fit_intn(alb_diag *diag, void *context, alb_dtype dtype, alb_graph *graph);
 
 #endif
