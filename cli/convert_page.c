@@ -17,14 +17,25 @@ static void put_source(alb_page *page, const alb_convert_report *r) {
   fputs(".</p>\n", page->out);
 }
 
-/* What a fold with loss did, and what is known of its cost. */
-static void put_lossy(alb_page *page, const alb_convert_report *r) {
-  const alb_fold_report *fold = &r->conversion->fold;
+static void put_folded(alb_page *page, const alb_fold_report *fold) {
   fprintf(page->out, "Layers that differ were %sfolded into their mean%s. Their matrices moved by ",
           fold->aligned ? "aligned and " : "", fold->refitted ? ", and what is per layer adjusted to texts" : "");
   alb_page_key(page, "moved");
   alb_page_percent(page, alb_fold_moved(fold), 6);
   fputs(" of their size (root of mean square), and the model loses quality, often all of it. ", page->out);
+}
+
+static void put_product(alb_page *page, const alb_fold_report *fold) {
+  fputs("The table of words is one of width ", page->out);
+  alb_page_key(page, "embedding_size");
+  alb_page_int(page, fold->embedding_size);
+  fputs(" and a projection, and the model loses quality. ", page->out);
+}
+
+/* What was done with loss, and what is known of its cost. */
+static void put_lossy(alb_page *page, const alb_convert_report *r) {
+  if (r->conversion->fold.lossy) put_folded(page, &r->conversion->fold);
+  if (r->conversion->fold.embedding_size) put_product(page, &r->conversion->fold);
   if (r->conversion->heal.trained)
     fputs("It was then trained to compute what its source does: see the healing below.", page->out);
   else if (!r->measured->texts)

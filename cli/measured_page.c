@@ -16,21 +16,22 @@ typedef struct model {
 
 enum { MOST_MODELS = 4 };
 
-static void add(model *models, size_t *count, const char *dtype, const char *key, uint64_t bytes,
+static void add(model *models, size_t *count, const char *dtype, const char *what, const char *key, uint64_t bytes,
                 const alb_embed_figures *figures) {
   model *m = &models[*count];
   *m = (model){"", key, dtype != NULL, bytes, figures};
-  (void)snprintf(m->name, sizeof m->name, dtype ? "%s alone" : "this output", dtype);
+  (void)snprintf(m->name, sizeof m->name, dtype ? "%s %s" : "this output", dtype, what);
   *count += 1;
 }
 
 static size_t models_of(const alb_measured *m, model models[MOST_MODELS]) {
+  const char *what = m->control_tables ? "words" : "alone";
   size_t count = 0;
-  add(models, &count, NULL, "model", m->bytes, &m->model);
-  if (m->control_dtype) add(models, &count, m->control_dtype, "control", m->control_bytes, &m->control);
-  if (m->other_dtype) add(models, &count, m->other_dtype, "other_control", m->other_bytes, &m->other);
+  add(models, &count, NULL, NULL, "model", m->bytes, &m->model);
+  if (m->control_dtype) add(models, &count, m->control_dtype, what, "control", m->control_bytes, &m->control);
+  if (m->other_dtype) add(models, &count, m->other_dtype, what, "other_control", m->other_bytes, &m->other);
   if (m->deleted_layer) {
-    add(models, &count, NULL, "layer_deleted", m->deleted_bytes, &m->deleted);
+    add(models, &count, NULL, NULL, "layer_deleted", m->deleted_bytes, &m->deleted);
     (void)snprintf(models[count - 1].name, sizeof models->name, "without layer %zu", m->deleted_layer);
   }
   return count;

@@ -12,6 +12,7 @@
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
 #include "tune/fold_refit.h"
+#include "tune/word_texts.h"
 
 typedef struct job {
   alb_diag *diag;
@@ -171,12 +172,21 @@ typedef struct repair {
   alb_train_report *report;
 } repair;
 
+static alb_status refit_fold(alb_diag *diag, const job *c, const alb_fold_job *fold) {
+  const alb_vocab *vocab = &c->loaded->vocab;
+  alb_word_texts texts;
+  alb_status status = alb_word_texts_make(diag, c->options->calib, vocab->tokens, vocab->count, &texts);
+  if (status == ALB_OK) status = alb_fold_refit(diag, &texts.all, fold);
+  alb_word_texts_free(&texts);
+  return status;
+}
+
 static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job *fold) {
   const repair *r = context;
   const alb_convert_options *options = r->job->options;
   const char *score = r->job->loaded->classes.class_score;
   alb_heal_job heal = {&r->job->loaded->spec, score && strcmp(score, "sigmoid") == 0, options->heal, r->report};
-  if (options->calib) ALB_TRY(alb_fold_refit(diag, (void *)(uintptr_t)options->calib, fold));
+  if (options->calib) ALB_TRY(refit_fold(diag, r->job, fold));
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }
 
@@ -243,7 +253,7 @@ static void take_written(const alb_written *written, alb_conversion *out) {
 static alb_status note_unused_texts(const job *c, alb_conversion *out) {
   static const char note[] =
       "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4";
-  if (!c->options->calib || out->fold.refitted) return ALB_OK;
+  if (!c->options->calib || out->fold.refitted || out->fold.embedding_size) return ALB_OK;
   return alb_vec_push(&out->notes, note) ? ALB_OK : alb_fail_memory(c->diag, sizeof note, "a note");
 }
 

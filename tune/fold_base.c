@@ -10,7 +10,8 @@
 #include "tune/blas.h"
 #include "tune/least_squares.h"
 
-static const double ridge = 0.01;
+/* How much a base is drawn to the mean that it was, relative to the mean variance of its inputs. */
+static const double ridge = 1;
 
 /* What is left of off-diagonal elements. */
 static double alpha_of(int m) {
@@ -28,6 +29,7 @@ typedef struct baser {
   const alb_fold_job *job;
   alb_layer_run *run;
   double *covariance;            /* [k, k] of the layer in hand, for the widest input */
+  int of;                        /* the matrix whose inputs' covariance that is; query, key and value have the same */
   double *product;               /* [n, k], for the largest matrix */
   double *wide;                  /* the same */
   sums sums[ALB_ALIGN_MATRICES]; /* NULL: not folded */
@@ -63,11 +65,13 @@ static alb_status make_covariance(const baser *b, int m, const float *x) {
 
 /* Adds the layer in hand to the sums of a matrix with inputs x. */
 static alb_status add(void *context, int m, const float *x) {
-  const baser *b = context;
+  baser *b = context;
   const size_t k = alb_layer_run_in(b->run, m), n = alb_layer_run_out(b->run, m);
   const sums *s = &b->sums[m];
+  if (m == ALB_ALIGN_QUERY) b->of = ALB_ALIGN_MATRICES; /* a new layer */
   if (!s->gram) return ALB_OK;
-  ALB_TRY(make_covariance(b, m, x));
+  if (m > ALB_ALIGN_VALUE || b->of > ALB_ALIGN_VALUE) ALB_TRY(make_covariance(b, m, x));
+  b->of = m;
   for (size_t i = 0; i < n * k; i++) b->wide[i] = (double)b->run->layer.part[m][i];
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)k, (int)k, 1, b->wide, (int)k, b->covariance,
               (int)k, 0, b->product, (int)k);
