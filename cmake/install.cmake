@@ -38,6 +38,7 @@ foreach(program albert-convert albert-run)
       DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   endif()
 endforeach()
+install(PROGRAMS examples/train_fold.py DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES include/albert.h include/albert_status.h include/albert_status.def
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 

@@ -53,6 +53,8 @@ static alb_status note_all(alb_diag *diag, const alb_write_job *job, const folde
   if (layout->repeated) {
     ALB_TRY(
         alb_write_note(diag, out, "tensors that layers share are stored again for each: this layout can't share them"));
+    ALB_TRY(alb_write_note(diag, out,
+                           "to train it, tie them: examples/train_fold.py does, and what comes back is shared again"));
   }
   if (layout->same_matrices && !layout->albert) {
     ALB_TRY(alb_write_note(diag, out, "layers differ in biases and norms only: with --share-norms this is an ALBERT"));

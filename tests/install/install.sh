@@ -12,7 +12,7 @@ cmake --install "$build" --prefix "$prefix" >"$temporary/install.log"
 cd "$prefix"
 for file in bin/albert-convert bin/albert-run include/albert.h include/albert_status.h include/albert_status.def \
   share/man/man1/albert-convert.1 share/man/man1/albert-run.1 share/bash-completion/completions/albert-convert \
-  share/bash-completion/completions/albert-run; do
+  share/bash-completion/completions/albert-run share/doc/albert-convert/examples/train_fold.py; do
   [ -f "$file" ] || { echo "not installed: $file"; exit 1; }
 done
 bin/albert-convert --version
