@@ -27,7 +27,7 @@ clang-format            checks  layout of the source
 gcovr                   checks  line coverage
 chromium                checks  looks at pages of --report
 python3-pip             checks  brings the real test models
-python3-venv            checks  onnx and onnxruntime, to check ONNX files with
+python3-venv            checks  onnx and onnxruntime, to check ONNX files with; torch, to train folds with
 gcc-aarch64-linux-gnu   arm     compiler for 64-bit ARM; libraries: tools/arm64_libraries.sh
 libc6-dev-arm64-cross   arm     its C library
 qemu-user               arm     runs its programs
