@@ -3,9 +3,6 @@
 
 #include "cli/probe.h"
 
-/* Tokens that are run: more change the figures little. */
-enum { MEASURED_TOKENS = 1 << 15 };
-
 /* Texts that the layer to leave out is chosen on. */
 enum { CHOSEN_ON = 128 };
 
@@ -122,7 +119,7 @@ alb_status alb_measure(alb_diag *diag, const alb_convert_cli *cli, alb_loaded *l
   measuring m = {cli, options, {.diag = diag, .loaded = loaded, .texts = &texts, .threads = cli->threads}, out};
   const char *source = *file;
   if (loaded->vocab.tokenizer) *file = cli->text;
-  alb_status status = alb_source_texts_read(diag, loaded, cli->text, MEASURED_TOKENS, &texts);
+  alb_status status = alb_source_texts_read(diag, loaded, cli->text, ALB_MEASURED_TOKENS, &texts);
   if (status == ALB_OK && texts.lengths.count < 2) {
     status = alb_fail(diag, ALB_MALFORMED, "measuring needs four lines of text: every second one is used");
   }

@@ -41,19 +41,34 @@ void alb_probe_close(alb_probe *probe) {
 
 /* ---- models ---- */
 
-alb_status alb_probe_make(const alb_probe *probe, const char *name, alb_convert_options options, alb_probe_made *out) {
-  char path[768];
-  alb_conversion conversion;
-  path_of(probe, name, path);
+static alb_status convert(const alb_probe *probe, const char *path, alb_convert_options options, alb_probe_made *out) {
+  alb_conversion c;
   options.form = NULL;
   options.observer = NULL;
-  options.compress = options.dry_run = false;
+  options.compress = false;
   options.replace = options.sizes_only = true;
-  const alb_status status = alb_convert(probe->diag, probe->loaded, path, &options, &conversion);
-  *out = (alb_probe_made){conversion.size, false, conversion.fold.lossy, conversion.layers};
-  if (status == ALB_OK) out->quantised = alb_dtype_is_quantised(alb_dtype_by_name(alb_str_of(conversion.dtype)));
-  alb_conversion_free(&conversion);
+  const alb_status status = alb_convert(probe->diag, probe->loaded, path, &options, &c);
+  *out = (alb_probe_made){.bytes = c.size,
+                          .blocks = c.parts[ALB_MODEL_ATTENTION] + c.parts[ALB_MODEL_FFN],
+                          .lossy = c.fold.lossy,
+                          .layers = c.layers};
+  if (status == ALB_OK) out->quantised = alb_dtype_is_quantised(alb_dtype_by_name(alb_str_of(c.dtype)));
+  alb_conversion_free(&c);
   return status;
+}
+
+alb_status alb_probe_make(const alb_probe *probe, const char *name, alb_convert_options options, alb_probe_made *out) {
+  char path[768];
+  path_of(probe, name, path);
+  options.dry_run = false;
+  return convert(probe, path, options, out);
+}
+
+alb_status alb_probe_count(const alb_probe *probe, alb_convert_options options, alb_probe_made *out) {
+  options.dry_run = options.plain_mean = true;
+  options.passes.measure = false;
+  options.calib = NULL;
+  return convert(probe, NULL, options, out);
 }
 
 /* Some of the texts, in the order of the file. */

@@ -20,7 +20,7 @@ typedef struct alb_probe {
 
 /* What a conversion made. */
 typedef struct alb_probe_made {
-  uint64_t bytes;
+  uint64_t bytes, blocks; /* of the file; of the layers' blocks among them */
   bool quantised, lossy;
   size_t layers;
 } alb_probe_made;
@@ -31,6 +31,8 @@ void alb_probe_close(alb_probe *probe);
 
 /* Writes folder/name.alb; the golden outputs, which are not looked at, are left out. */
 alb_status alb_probe_make(const alb_probe *probe, const char *name, alb_convert_options options, alb_probe_made *out);
+/* The same without writing or measuring anything: bytes only. */
+alb_status alb_probe_count(const alb_probe *probe, alb_convert_options options, alb_probe_made *out);
 /* Makes and runs the reference. */
 alb_status alb_probe_reference(alb_probe *probe, const char *task, alb_probe_made *out);
 /* Compares what a model made here gives of the first `count` texts with the reference. The model goes. */
