@@ -17,11 +17,9 @@ enum { CALIB_TOKENS = 1 << 15 };
 /* ---- options ---- */
 
 static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_convert_options *out) {
-  const char *share = cli->share ? cli->share : "exact";
-  out->passes.mode = alb_share_by_name(alb_str_of(share));
-  if (out->passes.mode == ALB_SHARE_COUNT)
-    return alb_fail(diag, ALB_UNSUPPORTED, "--share %s is not supported yet", share);
-  if (cli->budget) return alb_fail(diag, ALB_UNSUPPORTED, "--budget is not supported yet (it goes with --share auto)");
+  const bool named = cli->share && !alb_auto_asked(cli);
+  ALB_TRY(alb_auto_check(diag, cli));
+  out->passes.mode = named ? alb_share_by_name(alb_str_of(cli->share)) : ALB_SHARE_EXACT;
   if (cli->dtype) out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
   if (cli->embeddings) out->passes.tables = alb_dtype_by_name(alb_str_of(cli->embeddings));
   return ALB_OK; /* other words are refused by the table of options */
@@ -65,6 +63,12 @@ static alb_status check_onnx_options(alb_diag *diag, const alb_convert_cli *cli,
   return alb_fail(diag, ALB_USAGE, "%s is for ONNX files (OUTPUT.onnx), not for a %s", given, form->what);
 }
 
+/* Sizes are counted as .alb files have them. */
+static alb_status check_auto_form(alb_diag *diag, const alb_convert_cli *cli, const alb_form *form) {
+  if (!alb_auto_asked(cli) || form->own) return ALB_OK;
+  return alb_fail(diag, ALB_USAGE, "--share auto is for .alb files, not for a %s", form->what);
+}
+
 /* Whether the output is the source or the folder that the source's file lies in. */
 static bool is_source(const char *source, const char *output) {
   char *copy = strdup(source);
@@ -79,6 +83,7 @@ static alb_status check_output(alb_diag *diag, const char *source, const alb_con
                                alb_convert_options *options) {
   options->form = alb_form_for(cli->output);
   ALB_TRY(check_onnx_options(diag, cli, options->form));
+  ALB_TRY(check_auto_form(diag, cli, options->form));
   if (cli->dry_run || !alb_path_exists(cli->output)) return ALB_OK;
   if (is_source(source, cli->output)) return alb_fail(diag, ALB_USAGE, "is the source itself");
   return alb_form_check(diag, options->form, cli->output, cli->force);
@@ -188,6 +193,7 @@ static void print_report(const alb_convert_report *report) {
   print_sharing(c);
   print_fidelity(c);
   print_related(&c->fold);
+  alb_auto_print(report->chosen, stderr);
   if (c->fidelity == ALB_FOLDED && !measured->texts && !cli->healing) fprintf(stderr, "  measured  not measured\n");
   alb_measured_print(measured, stderr);
   if (cli->healing) alb_heal_print(&c->heal);
@@ -269,6 +275,7 @@ static void print_json(FILE *out, void *context) {
   alb_json_double(&json, c->fold.max_delta, 9);
   json_changes(&json, &c->fold);
   alb_convert_chart_json(&json, report);
+  alb_auto_json(report->chosen, &json);
   alb_measured_json(report->measured, &json);
   if (report->cli->healing) alb_heal_json(&json, &c->heal);
   alb_json_key(&json, "notes");
@@ -349,6 +356,7 @@ static alb_status convert_loaded(alb_diag *diag, const alb_convert_options *opti
   if (status == ALB_OK) {
     status = alb_convert(diag, loaded, report->cli->output, options, &conversion);
     report->conversion = &conversion;
+    if (status == ALB_OK) alb_auto_written(report->chosen, conversion.size);
     if (status == ALB_IO || status == ALB_EXISTS) *file = report->cli->output;
     if (status == ALB_OK) status = tell(diag, report, place, file);
     alb_conversion_free(&conversion);
@@ -362,12 +370,14 @@ static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char
   alb_source_texts texts = {0};
   alb_measured measured = {0};
   alb_heal heal = {0};
-  alb_convert_report report = {.cli = cli, .source = source, .loaded = loaded, .measured = &measured};
+  alb_auto chosen = {0};
+  alb_convert_report report = {cli, source, loaded, NULL, &measured, &chosen, NULL};
   alb_status status = alb_model_load(diag, source, loaded);
   if (status == ALB_UNSUPPORTED && alb_dedup_applies(cli, loaded, alb_form_for(cli->output))) {
     return write_unrecognised(diag, cli, source, loaded, file);
   }
   if (status == ALB_OK) status = read_calib(diag, cli, loaded, &texts, options, file);
+  if (status == ALB_OK && alb_auto_asked(cli)) status = alb_auto_choose(diag, cli, loaded, options, &chosen, file);
   if (status == ALB_OK && cli->text && !cli->healing) {
     status = alb_measure(diag, cli, loaded, options, &measured, file);
   }
@@ -376,6 +386,7 @@ static alb_status convert(alb_diag *diag, const alb_convert_cli *cli, const char
   if (status == ALB_OK) status = convert_loaded(diag, options, loaded, &report, place, file);
   alb_heal_end(&heal, status == ALB_OK);
   alb_source_texts_free(&texts);
+  alb_auto_free(&chosen);
   return status;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/convert_page.h"
 
 #include "base/file.h"
+#include "cli/auto_page.h"
 #include "cli/chart.h"
 #include "cli/heal_page.h"
 #include "cli/measured_page.h"
@@ -297,6 +298,7 @@ static void write_page(FILE *out, void *context, alb_str json) {
   put_source(&page, r);
   put_verdict(&page, r);
   put_tiles(&page, r);
+  alb_auto_section(&page, r->chosen);
   alb_measured_section(&page, r->measured, r->conversion->source_bytes);
   alb_heal_section(&page, &r->conversion->heal);
   put_bytes(&page, r);

@@ -2,6 +2,7 @@
 #ifndef ALB_CLI_CONVERT_PAGE_H
 #define ALB_CLI_CONVERT_PAGE_H
 
+#include "cli/auto.h"
 #include "cli/measure.h"
 #include "cli/page.h"
 #include "passes/layer_signature.h"
@@ -13,6 +14,7 @@ typedef struct alb_convert_report {
   const alb_loaded *loaded;
   const alb_conversion *conversion;
   const alb_measured *measured;
+  alb_auto *chosen;                  /* its sizes are filled in once they are known */
   const alb_layer_signature *layers; /* of the source; NULL: no page is wanted */
 } alb_convert_report;
 

@@ -26,7 +26,7 @@ static const alb_option options[] = {
     {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C | H, "FILE",
      "x.alb, x.onnx, x.gguf, or a Hugging Face folder x/; appears whole or not at all"},
     {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|all|attention|ffn|auto",
-     "layers that use one parameter set; default exact (lossless); heal: all"},
+     "layers that use one parameter set; default exact (lossless); heal: all; auto: see --budget"},
     {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C | H, "SPEC",
      "share within groups: 2, or 0-5,6-11; default one group"},
     {"keep-first", 0, ALB_OPTION_SIZE, FIELD(keep_first), C | H, "N",
@@ -36,7 +36,8 @@ static const alb_option options[] = {
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
     {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
-    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},
+    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "--share auto: bytes that the file may take; sharing and number types are chosen by what they cost on --text; "
+     "default: as few as --min-fidelity lets it have"},
     {"align", 0, ALB_OPTION_FLAG, FIELD(align), I, NULL,
      "also say what layers have in common once aligned, beside random matrices (slow); default off"},
     {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C | H, NULL,
@@ -69,7 +70,8 @@ static const alb_option options[] = {
      "texts, one a line: convert measures on every second; default: not measured; validate: built-in token ids; "
      "heal: learns from all"},
     {"min-fidelity", 0, ALB_OPTION_NUMBER, FIELD(min_fidelity), C, "X",
-     "refuse when the mean cosine on --text is below X, 0 to 1 (exit 1, nothing written); default: none"},
+     "refuse when the mean cosine on --text is below X, 0 to 1 (exit 1, nothing written); --share auto: the smallest "
+     "file that is not; default: none"},
     {"atol", 0, ALB_OPTION_NUMBER, FIELD(atol), V, "X",
      "largest absolute difference allowed; default: by dtype, relative to the largest magnitude"},
     {"report", 0, ALB_OPTION_TEXT, FIELD(report), C | V | H, "OUT.html",

@@ -1,114 +1,24 @@
-/* Measuring a conversion on texts: each model is written to a folder of its own and run by the runtime. */
+/* Measuring a conversion on texts, beside its controls. */
 #include "cli/measure.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "cli/source_texts.h"
-#include "cli/validate.h"
-
-/* Tokens that are run: more change the figures little. Sequences at a time: bounds memory. */
-enum { MEASURED_TOKENS = 1 << 15, AT_ONCE = 32 };
+#include "cli/probe.h"
 
 /* Texts that the layer to leave out is chosen on. */
 enum { CHOSEN_ON = 128 };
 
 typedef struct measuring {
-  alb_diag *diag;
   const alb_convert_cli *cli;
-  alb_loaded *loaded;
   const alb_convert_options *options; /* as asked for */
-  const alb_source_texts *texts;
-  char folder[512];
-  size_t width;
-  float *reference; /* [texts][width] */
+  alb_probe probe;
   alb_measured *out;
 } measuring;
 
-/* What a conversion made. */
-typedef struct made {
-  uint64_t bytes;
-  bool quantised, lossy;
-  size_t layers;
-} made;
-
-static alb_status no_memory(const measuring *m) {
-  return alb_fail_memory(m->diag, 0, "measuring");
-}
-
-/* ---- models ---- */
-
-static void path_of(const measuring *m, const char *name, char path[560]) {
-  (void)snprintf(path, 560, "%s/%s.alb", m->folder, name);
-}
-
-/* Writes folder/name.alb; the golden outputs, which are not looked at, are left out. */
-static alb_status make(const measuring *m, const char *name, alb_convert_options options, made *out) {
-  char path[560];
-  alb_conversion conversion;
-  path_of(m, name, path);
-  options.form = NULL;
-  options.observer = NULL;
-  options.compress = options.dry_run = false;
-  options.replace = options.sizes_only = true;
+static alb_status make(const measuring *m, const char *name, alb_convert_options options, alb_probe_made *out) {
   options.task = m->options->task;
-  const alb_status status = alb_convert(m->diag, m->loaded, path, &options, &conversion);
-  *out = (made){conversion.size, false, conversion.fold.lossy, conversion.layers};
-  if (status == ALB_OK) out->quantised = alb_dtype_is_quantised(alb_dtype_by_name(alb_str_of(conversion.dtype)));
-  alb_conversion_free(&conversion);
-  return status;
-}
-
-/* Some of the texts, in the order of the file. */
-static alb_status run_some(const measuring *m, const alb_subject *subject, size_t first, size_t offset, size_t count,
-                           float *values) {
-  size_t lengths[AT_ONCE];
-  for (size_t i = 0; i < count; i++) lengths[i] = m->texts->lengths.items[first + i];
-  const alb_batch batch = {.size = sizeof batch,
-                           .count = count,
-                           .lengths = lengths,
-                           .ids = m->texts->ids.items + offset,
-                           .type_ids = m->texts->type_ids.items + offset};
-  return alb_subject_run(m->diag, subject, &batch, "embed", values + first * m->width, count * m->width);
-}
-
-static alb_status run_all(const measuring *m, const alb_subject *subject, size_t count, float *values) {
-  size_t offset = 0;
-  for (size_t first = 0; first < count; first += AT_ONCE) {
-    const size_t some = count - first < AT_ONCE ? count - first : AT_ONCE;
-    ALB_TRY(run_some(m, subject, first, offset, some, values));
-    for (size_t i = 0; i < some; i++) offset += m->texts->lengths.items[first + i];
-  }
-  return ALB_OK;
-}
-
-/* The embeddings that a model made here gives of the first texts; *out is the caller's to free. The model goes. */
-static alb_status embed(measuring *m, const char *name, size_t count, float **out) {
-  char path[560];
-  alb_subject subject;
-  path_of(m, name, path);
-  alb_status status = alb_subject_open(m->diag, path, m->cli->threads, &subject);
-  if (status == ALB_OK) m->width = alb_model_output_width(subject.model, "embed");
-  if (status == ALB_OK && !m->width) {
-    status = alb_fail(m->diag, ALB_UNSUPPORTED, "--text: the model gives no embedding to measure");
-  }
-  if (status == ALB_OK) *out = calloc(count * m->width, sizeof **out);
-  if (status == ALB_OK) status = *out ? run_all(m, &subject, count, *out) : no_memory(m);
-  alb_subject_close(&subject);
-  (void)unlink(path);
-  return status;
+  return alb_probe_make(&m->probe, name, options, out);
 }
 
 /* ---- figures ---- */
-
-static alb_status compare(measuring *m, const char *name, size_t count, alb_embed_figures *out) {
-  float *got = NULL;
-  alb_status status = embed(m, name, count, &got);
-  if (status == ALB_OK && !alb_embed_figures_of(m->reference, got, count, m->width, out)) status = no_memory(m);
-  free(got);
-  return status;
-}
 
 static uint64_t distance(uint64_t a, uint64_t b) {
   return a > b ? a - b : b - a;
@@ -132,32 +42,33 @@ static alb_convert_options control_of(const measuring *m, alb_dtype dtype) {
 
 /* int8 or int4, whichever is nearer in bytes. */
 static alb_status measure_control(measuring *m) {
-  made wide, narrow;
+  alb_probe_made wide, narrow;
   ALB_TRY(make(m, "int8", control_of(m, ALB_I8), &wide));
   ALB_TRY(make(m, "int4", control_of(m, ALB_I4), &narrow));
   m->out->control_tables = m->options->passes.embedding_size > 0;
   const bool is_wide = distance(wide.bytes, m->out->bytes) <= distance(narrow.bytes, m->out->bytes);
   m->out->control_dtype = is_wide ? "int8" : "int4";
   m->out->control_bytes = is_wide ? wide.bytes : narrow.bytes;
-  ALB_TRY(compare(m, m->out->control_dtype, m->texts->lengths.count, &m->out->control));
+  ALB_TRY(alb_probe_compare(&m->probe, m->out->control_dtype, m->probe.texts->lengths.count, &m->out->control));
   if (!m->cli->report) return ALB_OK;
   m->out->other_dtype = is_wide ? "int4" : "int8";
   m->out->other_bytes = is_wide ? narrow.bytes : wide.bytes;
-  return compare(m, m->out->other_dtype, m->texts->lengths.count, &m->out->other);
+  return alb_probe_compare(&m->probe, m->out->other_dtype, m->probe.texts->lengths.count, &m->out->other);
 }
 
-static alb_status measure_without(measuring *m, size_t layer, size_t count, made *bytes, alb_embed_figures *out) {
+static alb_status measure_without(measuring *m, size_t layer, size_t count, alb_probe_made *bytes,
+                                  alb_embed_figures *out) {
   alb_convert_options options = exact();
   options.passes.left_out = layer;
   ALB_TRY(make(m, "less", options, bytes));
-  return compare(m, "less", count, out);
+  return alb_probe_compare(&m->probe, "less", count, out);
 }
 
 /* The source without the layer that is missed least, judged by the first texts. */
 static alb_status measure_deletion(measuring *m, size_t layers) {
-  const size_t texts = m->texts->lengths.count, some = texts < CHOSEN_ON ? texts : CHOSEN_ON;
+  const size_t texts = m->probe.texts->lengths.count, some = texts < CHOSEN_ON ? texts : CHOSEN_ON;
   double best = -2;
-  made less = {0};
+  alb_probe_made less = {0};
   m->out->layers = layers;
   for (size_t l = 1; layers > 1 && l <= layers; l++) {
     alb_embed_figures figures;
@@ -172,37 +83,20 @@ static alb_status measure_deletion(measuring *m, size_t layers) {
 
 /* What was asked for comes first: it may be refused. */
 static alb_status measure_models(measuring *m) {
-  const alb_convert_options unshared = {.passes = {.mode = alb_share_by_name(alb_str_of("none"))}};
-  const size_t texts = m->texts->lengths.count;
-  made model, source;
+  const size_t texts = m->probe.texts->lengths.count;
+  alb_probe_made model, source;
   ALB_TRY(make(m, "model", *m->options, &model));
   m->out->bytes = model.bytes;
-  ALB_TRY(make(m, "source", unshared, &source));
-  ALB_TRY(embed(m, "source", texts, &m->reference));
-  ALB_TRY(compare(m, "model", texts, &m->out->model));
+  ALB_TRY(alb_probe_reference(&m->probe, m->options->task, &source));
+  ALB_TRY(alb_probe_compare(&m->probe, "model", texts, &m->out->model));
   if (!source.quantised) ALB_TRY(measure_control(m));
   return model.lossy ? measure_deletion(m, model.layers) : ALB_OK;
 }
 
-static void remove_folder(const measuring *m) {
-  static const char *const names[] = {"model", "source", "int8", "int4", "less"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char path[560];
-    path_of(m, names[i], path);
-    (void)unlink(path);
-  }
-  (void)rmdir(m->folder);
-}
-
 static alb_status measure_texts(measuring *m) {
-  const char *parent = getenv("TMPDIR");
-  const int n = snprintf(m->folder, sizeof m->folder, "%s/albert-convert-XXXXXX", parent && *parent ? parent : "/tmp");
-  if (n < 0 || (size_t)n >= sizeof m->folder || !mkdtemp(m->folder)) {
-    return alb_fail(m->diag, ALB_IO, "--text: no folder can be made in $TMPDIR or /tmp");
-  }
-  const alb_status status = measure_models(m);
-  free(m->reference);
-  remove_folder(m);
+  alb_status status = alb_probe_open(&m->probe);
+  if (status == ALB_OK) status = measure_models(m);
+  alb_probe_close(&m->probe);
   return status;
 }
 
@@ -222,10 +116,10 @@ static alb_status check_fidelity(alb_diag *diag, const alb_convert_cli *cli, con
 alb_status alb_measure(alb_diag *diag, const alb_convert_cli *cli, alb_loaded *loaded,
                        const alb_convert_options *options, alb_measured *out, const char **file) {
   alb_source_texts texts = {.half = ALB_SECOND_HALF};
-  measuring m = {.diag = diag, .cli = cli, .loaded = loaded, .options = options, .texts = &texts, .out = out};
+  measuring m = {cli, options, {.diag = diag, .loaded = loaded, .texts = &texts, .threads = cli->threads}, out};
   const char *source = *file;
   if (loaded->vocab.tokenizer) *file = cli->text;
-  alb_status status = alb_source_texts_read(diag, loaded, cli->text, MEASURED_TOKENS, &texts);
+  alb_status status = alb_source_texts_read(diag, loaded, cli->text, ALB_MEASURED_TOKENS, &texts);
   if (status == ALB_OK && texts.lengths.count < 2) {
     status = alb_fail(diag, ALB_MALFORMED, "measuring needs four lines of text: every second one is used");
   }

@@ -7,6 +7,9 @@
 #include "cli/json_out.h"
 #include "converter/convert.h"
 
+/* Tokens that are run: more change the figures little. */
+enum { ALB_MEASURED_TOKENS = 1 << 15 };
+
 /* Start with {0}. */
 typedef struct alb_measured {
   size_t texts, tokens; /* texts 0: not measured */

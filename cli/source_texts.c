@@ -56,7 +56,10 @@ static alb_status add_lines(const reading *r, alb_span text) {
 
 /* Keeps every n-th text. */
 static void thin_out(alb_source_texts *texts, size_t max_tokens) {
-  const size_t step = texts->ids.count / max_tokens + (texts->ids.count % max_tokens != 0);
+  const size_t by_tokens = texts->ids.count / max_tokens + (texts->ids.count % max_tokens != 0);
+  const size_t most = texts->most ? texts->most : SIZE_MAX;
+  const size_t by_texts = texts->lengths.count / most + (texts->lengths.count % most != 0);
+  const size_t step = by_tokens > by_texts ? by_tokens : by_texts;
   size_t from = 0, to = 0, kept = 0;
   if (step <= 1) return;
   for (size_t s = 0; s < texts->lengths.count; s++) {
