@@ -111,7 +111,7 @@ static alb_status import_vocab(alb_diag *diag, const alb_reader *reader, alb_are
   alb_str *tokens = ALB_NEW_ARRAY(arena, alb_str, count);
   if (!tokens) return alb_fail_memory(diag, count * sizeof *tokens, "the vocabulary");
   for (size_t i = 0; i < count; i++) tokens[i] = alb_reader_token(reader, i);
-  *out = (alb_vocab){.tokenizer = alb_reader_manifest(reader)->tokenizer, .tokens = tokens, .count = count};
+  *out = (alb_vocab){alb_reader_manifest(reader)->tokenizer, tokens, count, alb_reader_vocab(reader)};
   return ALB_OK;
 }
 
