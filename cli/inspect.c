@@ -1,7 +1,7 @@
 /* Finding out what a checkpoint holds: equal tensors, equal layers, and what each mode would give. */
 #include "cli/inspect.h"
 
-const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8, ALB_I4};
+const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES] = {ALB_F32, ALB_F16, ALB_BF16, ALB_I8, ALB_I6, ALB_I5, ALB_I4};
 
 static alb_status find_aligned(alb_diag *diag, alb_graph *graph, alb_arena *arena, alb_align_share *out) {
   alb_layer_table table;

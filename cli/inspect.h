@@ -8,7 +8,7 @@
 #include "passes/layer_signature.h"
 #include "tune/align_share.h"
 
-enum { ALB_SIZE_DTYPES = 5 };
+enum { ALB_SIZE_DTYPES = 7 };
 extern const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES]; /* the columns of the table of sizes */
 
 /* Start with {0}; alb_inspection_free at the end. */

@@ -2,24 +2,33 @@
 #include "cli/measured_page.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/chart.h"
 
 /* What was measured: the output first, then its controls. */
 typedef struct model {
   char name[24];
-  const char *key; /* in "measured" */
-  bool quantised;  /* quantisation alone */
+  const char *key;  /* in "measured" */
+  const char *head; /* of its column */
+  bool quantised;   /* quantisation alone */
   uint64_t bytes;
   const alb_embed_figures *figures;
 } model;
 
-enum { MOST_MODELS = 4 };
+enum { OUTPUT, CONTROL, OTHER, DELETED, MOST_MODELS };
 
-static void add(model *models, size_t *count, const char *dtype, const char *what, const char *key, uint64_t bytes,
+static const struct {
+  const char *key, *head;
+} kinds[] = {[OUTPUT] = {"model", "this output"},
+             [CONTROL] = {"control", "control"},
+             [OTHER] = {"other_control", "other control"},
+             [DELETED] = {"layer_deleted", "without a layer"}};
+
+static void add(model *models, size_t *count, const char *dtype, const char *what, int kind, uint64_t bytes,
                 const alb_embed_figures *figures) {
   model *m = &models[*count];
-  *m = (model){"", key, dtype != NULL, bytes, figures};
+  *m = (model){"", kinds[kind].key, kinds[kind].head, dtype != NULL, bytes, figures};
   (void)snprintf(m->name, sizeof m->name, dtype ? "%s %s" : "this output", dtype, what);
   *count += 1;
 }
@@ -27,11 +36,11 @@ static void add(model *models, size_t *count, const char *dtype, const char *wha
 static size_t models_of(const alb_measured *m, model models[MOST_MODELS]) {
   const char *what = m->control_tables ? "words" : "alone";
   size_t count = 0;
-  add(models, &count, NULL, NULL, "model", m->bytes, &m->model);
-  if (m->control_dtype) add(models, &count, m->control_dtype, what, "control", m->control_bytes, &m->control);
-  if (m->other_dtype) add(models, &count, m->other_dtype, what, "other_control", m->other_bytes, &m->other);
+  add(models, &count, NULL, NULL, OUTPUT, m->bytes, &m->model);
+  if (m->control_dtype) add(models, &count, m->control_dtype, what, CONTROL, m->control_bytes, &m->control);
+  if (m->other_dtype) add(models, &count, m->other_dtype, what, OTHER, m->other_bytes, &m->other);
   if (m->deleted_layer) {
-    add(models, &count, NULL, NULL, "layer_deleted", m->deleted_bytes, &m->deleted);
+    add(models, &count, NULL, NULL, DELETED, m->deleted_bytes, &m->deleted);
     (void)snprintf(models[count - 1].name, sizeof models->name, "without layer %zu", m->deleted_layer);
   }
   return count;
@@ -83,11 +92,12 @@ static bool is_empty(const model *models, size_t count, size_t bin) {
 }
 
 static void put_bins(alb_page *page, const model *models, size_t count) {
-  static const char *const heads[] = {"cosine from|this output", "cosine from|this output|control",
-                                      "cosine from|this output|control|other control",
-                                      "cosine from|this output|control|other control|without a layer"};
-  char text[24];
-  alb_page_table(page, "The numbers", heads[count - 1]);
+  char text[24], heads[96] = "cosine from";
+  for (size_t i = 0; i < count; i++) {
+    const size_t n = strlen(heads);
+    (void)snprintf(heads + n, sizeof heads - n, "|%s", models[i].head);
+  }
+  alb_page_table(page, "The numbers", heads);
   for (size_t b = 0; b < ALB_COSINE_BINS; b++) {
     if (is_empty(models, count, b)) continue;
     alb_page_row(page, alb_cosine_bin_name(b, text));

@@ -207,7 +207,8 @@ static alb_status check_embedding_size(const job *c) {
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
-  if (!c->options->plain_mean) passes.align = alb_fold_align;
+  const bool sizes = c->options->dry_run && c->options->sizes_only;
+  if (!c->options->plain_mean) passes.align = sizes ? alb_fold_align_sizes : alb_fold_align;
   repair repairing = {c, &out->heal};
   if (c->options->calib || c->options->heal) passes.refit = repair_fold;
   passes.refit_context = &repairing;

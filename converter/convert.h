@@ -33,7 +33,7 @@ typedef struct alb_convert_options {
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */
   bool dry_run;                      /* write nothing; default false */
-  bool sizes_only;                   /* with dry_run: do not run the source for golden outputs; default false */
+  bool sizes_only;                   /* for sizes: no golden outputs, with dry_run no alignment; default false */
   const alb_pass_observer *observer; /* default NULL */
   alb_onnx_options onnx;             /* for ONNX files only */
 } alb_convert_options;

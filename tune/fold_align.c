@@ -11,6 +11,7 @@ typedef struct aligner {
   const alb_fold_job *job;
   alb_layer_view view;
   bool attention, ffn;
+  bool sizes;               /* layers only become their own */
   uint32_t *before;         /* [layers, parameters]: tensors before alignment */
   alb_layer_values *values; /* [layers], of those that are first of their kind */
   alb_align_layer *layers;  /* [layers]: of a group */
@@ -60,7 +61,7 @@ static alb_status align_group(aligner *a, uint32_t group) {
     ALB_TRY(alb_layer_view_load(a->diag, &a->view, a->before, l, a->attention, a->ffn, &a->values[l]));
     a->layers[n++] = to_align(&a->values[l]);
   }
-  ALB_TRY(alb_align_layers(a->diag, &a->view.dims, blocks, a->layers, n, n / 2));
+  if (!a->sizes) ALB_TRY(alb_align_layers(a->diag, &a->view.dims, blocks, a->layers, n, n / 2));
   for (size_t l = 0; l < table->layers; l++) {
     if (!in_group(a, l, group)) continue;
     if (first_equal(a, l) == l) ALB_TRY(store_layer(a, l));
@@ -90,9 +91,8 @@ static alb_status align(aligner *a) {
   return status;
 }
 
-alb_status alb_fold_align(alb_diag *diag, void *context, const alb_fold_job *job) {
-  aligner a = {.diag = diag, .job = job};
-  (void)context;
+static alb_status align_job(alb_diag *diag, const alb_fold_job *job, bool sizes) {
+  aligner a = {.diag = diag, .job = job, .sizes = sizes};
   alb_layer_view_open(job->graph, job->table, &a.view);
   a.attention = job->attention && a.view.attention;
   a.ffn = job->ffn && a.view.ffn;
@@ -103,4 +103,14 @@ alb_status alb_fold_align(alb_diag *diag, void *context, const alb_fold_job *job
   free(a.values);
   free(a.layers);
   return status;
+}
+
+alb_status alb_fold_align(alb_diag *diag, void *context, const alb_fold_job *job) {
+  (void)context;
+  return align_job(diag, job, false);
+}
+
+alb_status alb_fold_align_sizes(alb_diag *diag, void *context, const alb_fold_job *job) {
+  (void)context;
+  return align_job(diag, job, true);
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tune/blas.h"
 #include "tune/least_squares.h"
+#include "tune/panels.h"
 
 /* How much a base is drawn to the mean that it was, relative to the mean variance of its inputs. */
 static const double ridge = 1;
@@ -30,8 +30,9 @@ typedef struct baser {
   alb_layer_run *run;
   double *covariance;            /* [k, k] of the layer in hand, for the widest input */
   int of;                        /* the matrix whose inputs' covariance that is; query, key and value have the same */
-  double *product;               /* [n, k], for the largest matrix */
-  double *wide;                  /* the same */
+  float *narrow, *panels;        /* the same as f32, and in panels */
+  float *product;                /* [n, k], for the largest matrix */
+  float *scratch;                /* of that product */
   sums sums[ALB_ALIGN_MATRICES]; /* NULL: not folded */
 } baser;
 
@@ -51,7 +52,7 @@ static bool is_folded(const baser *b, size_t first, size_t last, int m) {
   return differ;
 }
 
-/* covariance = that of the inputs, both triangles, with smaller off-diagonal elements. */
+/* covariance and panels = that of the inputs, both triangles, with smaller off-diagonal elements. */
 static alb_status make_covariance(const baser *b, int m, const float *x) {
   const size_t k = alb_layer_run_in(b->run, m);
   double *c = b->covariance;
@@ -60,6 +61,8 @@ static alb_status make_covariance(const baser *b, int m, const float *x) {
   for (size_t i = 0; i < k; i++) {
     for (size_t j = i + 1; j < k; j++) c[j * k + i] = c[i * k + j] *= alpha_of(m);
   }
+  for (size_t i = 0; i < k * k; i++) b->narrow[i] = (float)c[i];
+  alb_panels_pack((alb_grid){b->narrow, k, 1}, k, k, b->panels);
   return ALB_OK;
 }
 
@@ -72,14 +75,13 @@ static alb_status add(void *context, int m, const float *x) {
   if (!s->gram) return ALB_OK;
   if (m > ALB_ALIGN_VALUE || b->of > ALB_ALIGN_VALUE) ALB_TRY(make_covariance(b, m, x));
   b->of = m;
-  for (size_t i = 0; i < n * k; i++) b->wide[i] = (double)b->run->layer.part[m][i];
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)k, (int)k, 1, b->wide, (int)k, b->covariance,
-              (int)k, 0, b->product, (int)k);
+  const float *w = b->run->layer.part[m];
+  alb_panels_rows(w, n, k, b->panels, NULL, k, b->scratch, b->product);
   double trace = 0;
-  for (size_t i = 0; i < n * k; i++) trace += b->wide[i] * b->product[i];
+  for (size_t i = 0; i < n * k; i++) trace += (double)w[i] * (double)b->product[i];
   const double weight = trace > 0 ? 1 / trace : 0;
   for (size_t i = 0; i < k * k; i++) s->gram[i] += weight * b->covariance[i];
-  for (size_t i = 0; i < n * k; i++) s->cross[i] += weight * b->product[i];
+  for (size_t i = 0; i < n * k; i++) s->cross[i] += weight * (double)b->product[i];
   return ALB_OK;
 }
 
@@ -151,14 +153,17 @@ alb_status alb_fold_base(alb_diag *diag, const alb_fold_job *job, alb_layer_run 
   const alb_align_dims *dims = &source->view->dims;
   const size_t widest = dims->inner > dims->hidden ? dims->inner : dims->hidden;
   b.covariance = malloc((widest * widest + 1) * sizeof(double));
-  b.product = malloc((widest * dims->hidden + 1) * sizeof(double));
-  alb_blas_begin();
-  b.wide = malloc((widest * dims->hidden + 1) * sizeof(double));
-  const bool memory = b.covariance && b.product && b.wide;
+  b.narrow = malloc((widest * widest + 1) * sizeof(float));
+  b.panels = malloc((alb_panels_room(widest, widest) + 1) * sizeof(float));
+  b.product = malloc((widest * dims->hidden + 1) * sizeof(float));
+  b.scratch = malloc((alb_panels_rows_room(widest) + 1) * sizeof(float));
+  const bool memory = b.covariance && b.narrow && b.panels && b.product && b.scratch;
   const alb_status status = memory ? run_groups(&b) : alb_fail_memory(diag, widest * widest * sizeof(double), "a base");
   drop_sums(&b);
   free(b.covariance);
+  free(b.narrow);
+  free(b.panels);
   free(b.product);
-  free(b.wide);
+  free(b.scratch);
   return status;
 }

@@ -14,6 +14,7 @@
 #include "base/half.h"
 #include "base/parallel.h"
 #include "graph/blob_intn.h"
+#include "tune/blas.h"
 
 /* What is added to the Gram matrix's diagonal, relative to its mean. */
 static const double damping = 0.01;
@@ -34,6 +35,7 @@ typedef struct job {
 /* Makes U of the Gram matrix, in the upper triangle. */
 static alb_status factor(alb_diag *diag, double *gram, size_t k) {
   const lapack_int order = (lapack_int)k;
+  alb_blas_begin();
   double trace = 0;
   for (size_t i = 0; i < k; i++) trace += gram[i * k + i];
   const double d = trace > 0 ? damping * trace / (double)k : 1;

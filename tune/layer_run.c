@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/build_encoder.h"
+#include "tune/panels.h"
 
 static alb_status make_rows(alb_diag *diag, size_t n, float **out) {
   *out = malloc((n + 1) * sizeof **out);
@@ -18,7 +19,11 @@ alb_status alb_layer_run_new(alb_diag *diag, const alb_layer_view *view, const a
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     ALB_TRY(make_rows(diag, texts->tokens * view->dims.hidden, rows[i]));
   }
-  return make_rows(diag, texts->tokens * view->dims.inner, &out->inner);
+  const size_t hidden = view->dims.hidden, inner = view->dims.inner, wide = inner > hidden ? inner : hidden;
+  const size_t narrow = alb_panels_room(wide, hidden), across = alb_panels_room(hidden, wide);
+  ALB_TRY(make_rows(diag, narrow > across ? narrow : across, &out->panels));
+  ALB_TRY(make_rows(diag, alb_panels_rows_room(wide), &out->scratch));
+  return make_rows(diag, texts->tokens * inner, &out->inner);
 }
 
 void alb_layer_run_free(alb_layer_run *run) {
@@ -29,6 +34,8 @@ void alb_layer_run_free(alb_layer_run *run) {
   free(run->v);
   free(run->sum);
   free(run->inner);
+  free(run->panels);
+  free(run->scratch);
 }
 
 static alb_status take_state(alb_diag *diag, alb_layer_run *run, const alb_array *hidden) {
@@ -67,7 +74,9 @@ size_t alb_layer_run_in(const alb_layer_run *run, int matrix) {
 
 void alb_layer_run_multiply(const alb_layer_run *run, int matrix, const float *x, float *out) {
   const float *const w = run->layer.part[matrix], *const bias = run->layer.part[ALB_VIEW_BIAS + matrix];
-  alb_rows_linear(x, run->texts->tokens, alb_layer_run_in(run, matrix), w, bias, alb_layer_run_out(run, matrix), out);
+  const size_t k = alb_layer_run_in(run, matrix), n = alb_layer_run_out(run, matrix);
+  alb_panels_pack((alb_grid){w, 1, k}, k, n, run->panels);
+  alb_panels_rows(x, run->texts->tokens, k, run->panels, bias, n, run->scratch, out);
 }
 
 alb_status alb_layer_run_attend(alb_diag *diag, alb_layer_run *run) {

@@ -10,9 +10,10 @@ typedef struct alb_layer_run {
   const alb_layer_view *view;
   const alb_sequences *texts;
   alb_layer_values layer;
-  float *x;               /* [tokens, hidden] */
-  float *q, *k, *v, *sum; /* the same */
-  float *inner;           /* [tokens, inner] */
+  float *x;                /* [tokens, hidden] */
+  float *q, *k, *v, *sum;  /* the same */
+  float *inner;            /* [tokens, inner] */
+  float *panels, *scratch; /* of one product */
 } alb_layer_run;
 
 /* Both are borrowed. Errors: ALB_MEMORY; alb_layer_run_free also after a failure. */

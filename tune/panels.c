@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* Of k at a time, so that a panel's part stays in the first-level cache for all tiles. */
-enum { DEPTH = 192 };
+#include "base/parallel.h"
+
+/* Of k at a time, so that a panel's part stays in the first-level cache for all tiles; rows that a thread takes. */
+enum { DEPTH = 192, PIECE = 112 };
 
 static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
@@ -111,4 +113,33 @@ void alb_grids_multiply(alb_grid a, alb_grid b, size_t m, size_t k, size_t n, bo
                         size_t c_row) {
   alb_panels_pack(b, k, n, scratch);
   alb_panels_multiply(a, m, k, scratch, n, add, scratch + alb_panels_room(k, n), c, c_row);
+}
+
+/* ---- on threads ---- */
+
+typedef struct job {
+  const float *x, *panels, *bias;
+  size_t rows, k, n;
+  float *scratch, *out;
+} job;
+
+size_t alb_panels_rows_room(size_t k) {
+  return (size_t)ALB_PARALLEL_MAX * PIECE * k;
+}
+
+static void multiply_pieces(void *context, size_t index, size_t first, size_t last) {
+  const job *j = context;
+  for (size_t row = first * PIECE; row < least(last * PIECE, j->rows); row += PIECE) {
+    const size_t rows = least(PIECE, j->rows - row);
+    float *out = j->out + row * j->n;
+    for (size_t r = 0; j->bias && r < rows; r++) memcpy(out + r * j->n, j->bias, j->n * sizeof *out);
+    alb_panels_multiply((alb_grid){j->x + row * j->k, j->k, 1}, rows, j->k, j->panels, j->n, j->bias != NULL,
+                        j->scratch + index * PIECE * j->k, out, j->n);
+  }
+}
+
+void alb_panels_rows(const float *x, size_t rows, size_t k, const float *panels, const float *bias, size_t n,
+                     float *scratch, float *out) {
+  job j = {x, panels, bias, rows, k, n, scratch, out};
+  alb_parallel((rows + PIECE - 1) / PIECE, 1, multiply_pieces, &j);
 }

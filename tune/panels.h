@@ -25,4 +25,10 @@ size_t alb_grids_room(size_t m, size_t k, size_t n);
 void alb_grids_multiply(alb_grid a, alb_grid b, size_t m, size_t k, size_t n, bool add, float *scratch, float *c,
                         size_t c_row);
 
+/* Numbers of scratch for a product with x[rows, k] on threads. */
+size_t alb_panels_rows_room(size_t k);
+/* out[rows, n] = x[rows, k] times what is in the panels, + bias[n] where this is not NULL; on threads. */
+void alb_panels_rows(const float *x, size_t rows, size_t k, const float *panels, const float *bias, size_t n,
+                     float *scratch, float *out);
+
 #endif
