@@ -100,7 +100,9 @@ static void print_product(const alb_conversion *c) {
 static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
-  if (c->fidelity == ALB_ROUNDING_EQUAL) fprintf(stderr, "layers that differ by rounding only are one\n");
+  if (c->fidelity == ALB_ROUNDING_EQUAL) {
+    fprintf(stderr, "layers that differ by rounding only%s are one\n", c->fold.low_rank ? " and by factors" : "");
+  }
   const bool apart = strcmp(c->dtype, c->tables) != 0;
   if (c->fidelity == ALB_ROUNDED) {
     fprintf(stderr, "weights are rounded to %s%s%s%s\n", c->dtype, c->fold.refitted ? " (fitted to texts)" : "",
@@ -128,6 +130,12 @@ static void print_related(const alb_fold_report *fold) {
   if (fold->rounded) {
     fprintf(stderr, "  rounding  %zu block%s equal to an earlier one up to rounding, no number further than %.3g\n",
             fold->rounded, fold->rounded == 1 ? "" : "s", fold->max_delta);
+  }
+  if (fold->low_rank) {
+    fprintf(
+        stderr,
+        "  low rank  %zu matri%s of an earlier layer and factors of rank %zu at most, no number further than %.3g\n",
+        fold->low_rank, fold->low_rank == 1 ? "x is that" : "ces are those", fold->low_rank_most, fold->low_rank_delta);
   }
 }
 
@@ -246,7 +254,9 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
                  {"ffn_sets", c->ffn_sets},
                  {"embedding_size", c->fold.embedding_size},
                  {"permuted_blocks", c->fold.permuted},
-                 {"rounding_equal_blocks", c->fold.rounded}};
+                 {"rounding_equal_blocks", c->fold.rounded},
+                 {"low_rank_matrices", c->fold.low_rank},
+                 {"low_rank", c->fold.low_rank_most}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_int(json, (int64_t)numbers[i].value);
@@ -266,7 +276,7 @@ static void print_json(FILE *out, void *context) {
   alb_json_key(&json, "moved");
   alb_json_double(&json, alb_fold_moved(&c->fold), 6);
   alb_json_key(&json, "max_delta");
-  alb_json_double(&json, c->fold.max_delta, 9);
+  alb_json_double(&json, alb_fold_max_delta(&c->fold), 9);
   json_changes(&json, &c->fold);
   alb_convert_chart_json(&json, report);
   alb_measured_json(report->measured, &json);

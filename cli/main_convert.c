@@ -25,7 +25,7 @@ static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd
 static const alb_option options[] = {
     {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C | H, "FILE",
      "x.alb, x.onnx, x.gguf, or a Hugging Face folder x/; appears whole or not at all"},
-    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|all|attention|ffn|auto",
+    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|related|all|attention|ffn|auto",
      "layers that use one parameter set; default exact (lossless); heal: all"},
     {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C | H, "SPEC",
      "share within groups: 2, or 0-5,6-11; default one group"},

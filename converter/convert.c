@@ -94,13 +94,13 @@ static alb_status select_task(job *c) {
 /* True when some tensor of that use would be narrower than in the source. */
 static bool rounds(const job *c, alb_use use) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
-    const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
+    const alb_dtype source = alb_tensor_stored(&c->loaded->tensors, (uint32_t)i);
     const alb_dtype stored = use == ALB_USED_MATRIX   ? c->dtype
                              : use == ALB_USED_PLACES ? c->places
                              : use == ALB_USED_TABLE  ? c->tables
                                                       : ALB_F32;
-    if (c->uses[i] != use || stored == t->dtype || alb_dtype_is_quantised(t->dtype) ||
-        (stored == ALB_F32 && t->dtype != ALB_F64))
+    if (c->uses[i] != use || stored == source || alb_dtype_is_quantised(source) ||
+        (stored == ALB_F32 && source != ALB_F64))
       continue;
     return true;
   }
@@ -122,17 +122,15 @@ static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
   const bool lossy = alb_fold_loses(&out->fold);
-  out->fidelity = lossy               ? ALB_FOLDED
-                  : others || tables  ? ALB_ROUNDED
-                  : out->fold.rounded ? ALB_ROUNDING_EQUAL
-                                      : ALB_LOSSLESS;
+  const bool near = out->fold.rounded || out->fold.low_rank_delta > 0;
+  out->fidelity = lossy ? ALB_FOLDED : others || tables ? ALB_ROUNDED : near ? ALB_ROUNDING_EQUAL : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
   if (lossy) return refuse_loss(c, &out->fold);
   if (out->fidelity == ALB_ROUNDING_EQUAL) {
     return alb_fail(c->diag, ALB_LOSSY,
-                    "not lossless: --share %s would make layers one that are equal up to rounding only; "
+                    "not lossless: --share %s would make layers one that are equal up to rounding only%s; "
                     "nothing was written",
-                    alb_share_info(c->options->passes.mode)->name);
+                    alb_share_info(c->options->passes.mode)->name, out->fold.low_rank ? " (with factors)" : "");
   }
   return alb_fail(c->diag, ALB_LOSSY, "not lossless: %s %s would round the weights; nothing was written",
                   others ? "--dtype" : "--embeddings", alb_dtype_name(others ? c->dtype : c->tables));
@@ -207,7 +205,11 @@ static alb_status check_embedding_size(const job *c) {
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
+  passes.factors = c->form->own;
   if (!c->options->plain_mean) passes.align = alb_fold_align;
+  alb_base_options bases = {c->options->bases, c->options->sizes_only};
+  if (!c->options->heal) passes.bases = alb_shared_bases; /* a fold that is trained has no factors */
+  passes.bases_context = &bases;
   repair repairing = {c, &out->heal};
   if (c->options->calib || c->options->heal) passes.refit = repair_fold;
   passes.refit_context = &repairing;
@@ -293,14 +295,14 @@ static alb_status count_sets(job *c, alb_conversion *out) {
   alb_layer_table table;
   ALB_TRY(alb_layer_table_read(c->diag, &c->graph, &c->arena, &table));
   out->sets = alb_layer_table_sets(&table);
-  out->attention_sets = alb_layer_table_block_sets(&table, false);
-  out->ffn_sets = alb_layer_table_block_sets(&table, true);
+  out->attention_sets = alb_layer_table_block_sets(&table, &c->tensors, false);
+  out->ffn_sets = alb_layer_table_block_sets(&table, &c->tensors, true);
   if (!table.layers) return ALB_OK;
   out->attention_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
   out->ffn_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
   if (!out->attention_map || !out->ffn_map) return alb_fail_memory(c->diag, table.layers, "sets of layers");
-  alb_layer_table_block_map(&table, false, out->attention_map);
-  alb_layer_table_block_map(&table, true, out->ffn_map);
+  alb_layer_table_block_map(&table, &c->tensors, false, out->attention_map);
+  alb_layer_table_block_map(&table, &c->tensors, true, out->ffn_map);
   return ALB_OK;
 }
 

@@ -79,9 +79,12 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
 }
 
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
+  const bool near = fold->rounded || fold->low_rank_delta > 0;
   const char *text =
       !alb_fold_loses(fold)
-          ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+          ? (!near            ? "lossless"
+             : fold->low_rank ? "rounding-equal: matrices that were one but for rounding and factors made one"
+                              : "rounding-equal: layers that were one but for rounding made one")
       : !fold->lossy  ? "lossy: table of words replaced by a product"
       : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
                       : "lossy: matrices replaced by their mean";

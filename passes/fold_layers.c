@@ -29,13 +29,18 @@ static bool is_folded(const folder *f, const alb_layer_parameter *parameter) {
   return (parameter->ffn ? mode->ffn : mode->attention) && (parameter->matrix || f->options->share_norms);
 }
 
-/* True when all layers of a group bind the same blob to the parameter. */
+/* What a layer shares with others: the blob of its parameter, or that of the base. */
+static uint32_t shared_blob(const folder *f, size_t layer, size_t parameter) {
+  return alb_blob_base(f->graph->tensors, tensor_at(f, layer, parameter)->blob);
+}
+
+/* True when all layers of a group bind the same blob to the parameter, as it is or with factors. */
 static bool group_is_equal(const folder *f, size_t parameter, uint32_t group) {
   uint32_t blob = ALB_NO_BLOB;
   for (size_t l = 0; l < f->table.layers; l++) {
     if (f->groups.group_of[l] != group) continue;
-    if (blob == ALB_NO_BLOB) blob = tensor_at(f, l, parameter)->blob;
-    if (blob != tensor_at(f, l, parameter)->blob) return false;
+    if (blob == ALB_NO_BLOB) blob = shared_blob(f, l, parameter);
+    if (blob != shared_blob(f, l, parameter)) return false;
   }
   return true;
 }
@@ -119,8 +124,21 @@ static alb_status note_change(const folder *f, alb_fold_change change) {
   return alb_vec_push(&report->changes, change) ? ALB_OK : alb_fail_memory(f->diag, sizeof change, "the fold report");
 }
 
+static bool has_factors(const folder *f, size_t parameter, uint32_t group) {
+  bool found = false;
+  for (size_t l = 0; l < f->table.layers; l++) {
+    if (f->groups.group_of[l] != group) continue;
+    found = found || alb_blob_is_residual(f->graph->tensors, tensor_at(f, l, parameter)->blob);
+  }
+  return found;
+}
+
 static alb_status check_float(const folder *f, size_t parameter) {
-  const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
+  const alb_dtype dtype = alb_tensor_stored(f->graph->tensors, *alb_layer_tensor(&f->table, 0, parameter));
+  for (uint32_t g = 0; g < f->groups.count; g++) {
+    if (group_is_equal(f, parameter, g) || !has_factors(f, parameter, g)) continue;
+    return alb_fail(f->diag, ALB_UNSUPPORTED, "layers with factors that differ cannot be folded: fold the source");
+  }
   if (!alb_dtype_is_quantised(dtype)) return ALB_OK;
   return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
                   alb_dtype_name(dtype));
@@ -136,20 +154,25 @@ static alb_status fold_parameter(const folder *f, size_t parameter, size_t *chan
   alb_fold_change change = {.parameter = f->table.parameters[parameter].name};
   uint32_t *folded = ALB_NEW_ARRAY(f->scratch, uint32_t, f->groups.count);
   if (!folded) return alb_fail_memory(f->diag, f->groups.count * sizeof *folded, "groups");
-  for (uint32_t g = 0; g < f->groups.count; g++) ALB_TRY(fold_group(f, parameter, g, &change, &folded[g]));
-  for (size_t l = 0; l < f->table.layers; l++)
-    *alb_layer_tensor(&f->table, l, parameter) = folded[f->groups.group_of[l]];
+  for (uint32_t g = 0; g < f->groups.count; g++) {
+    folded[g] = ALB_NONE; /* what has factors is one already */
+    if (!has_factors(f, parameter, g)) ALB_TRY(fold_group(f, parameter, g, &change, &folded[g]));
+  }
+  for (size_t l = 0; l < f->table.layers; l++) {
+    const uint32_t tensor = folded[f->groups.group_of[l]];
+    if (tensor != ALB_NONE) *alb_layer_tensor(&f->table, l, parameter) = tensor;
+  }
   *changes += unequal;
   return note_change(f, change);
 }
 
-/* A blob of its own for a tensor that an earlier layer binds too. */
+/* A blob of its own for a tensor that an earlier layer binds too, or whose base others have. */
 static alb_status unshare(const folder *f, size_t layer, size_t parameter, size_t *changes) {
   uint32_t *tensor = alb_layer_tensor(&f->table, layer, parameter);
   size_t earlier = 0;
   while (*alb_layer_tensor(&f->table, earlier, parameter) != *tensor) earlier++;
-  if (earlier == layer) return ALB_OK;
   const alb_tensor old = f->graph->tensors->tensors.items[*tensor];
+  if (earlier == layer && !alb_blob_is_residual(f->graph->tensors, old.blob)) return ALB_OK;
   const alb_blob *source = &f->graph->tensors->blobs.items[old.blob];
   const alb_blob copy = {.kind = ALB_BLOB_COPY,
                          .dtype = source->dtype,

@@ -25,7 +25,7 @@ typedef struct refitter {
 
 static uint32_t blob_of(const refitter *f, size_t layer, int field) {
   const uint32_t id = *alb_layer_tensor(f->job->table, layer, (size_t)f->view.parameter[field]);
-  return f->job->graph->tensors->tensors.items[id].blob;
+  return alb_blob_base(f->job->graph->tensors, f->job->graph->tensors->tensors.items[id].blob);
 }
 
 /* True when no two layers bind the same blob to the field (but, if `only`, one of them is the layer in hand). */
