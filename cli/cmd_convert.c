@@ -22,6 +22,10 @@ static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_c
   if (out->passes.mode == ALB_SHARE_COUNT)
     return alb_fail(diag, ALB_UNSUPPORTED, "--share %s is not supported yet", share);
   if (cli->budget) return alb_fail(diag, ALB_UNSUPPORTED, "--budget is not supported yet (it goes with --share auto)");
+  const alb_share_facts *mode = alb_share_info(out->passes.mode);
+  if (cli->residual && !mode->attention && !mode->ffn) {
+    return alb_fail(diag, ALB_USAGE, "--residual is for --share all, attention or ffn, not for %s", share);
+  }
   if (cli->dtype) out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
   if (cli->embeddings) out->passes.tables = alb_dtype_by_name(alb_str_of(cli->embeddings));
   return ALB_OK; /* other words are refused by the table of options */
@@ -43,6 +47,7 @@ static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_c
   ALB_TRY(read_onnx(diag, cli, &out->onnx));
   out->passes.groups = (alb_group_options){cli->groups, cli->keep_first, cli->keep_last};
   out->passes.embedding_size = cli->embedding_size;
+  out->passes.residual = cli->residual;
   out->plain_mean = cli->fold_method && strcmp(cli->fold_method, "mean") == 0;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;
@@ -110,8 +115,9 @@ static void print_fidelity(const alb_conversion *c) {
   }
   if (c->fidelity == ALB_FOLDED && !c->fold.lossy) print_product(c);
   if (c->fold.lossy) {
-    fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
-            c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
+    fprintf(stderr, "layers that differ were %sfolded into their mean", c->fold.aligned ? "aligned and " : "");
+    if (c->fold.residuals) fprintf(stderr, " and factors of rank %zu", c->fold.residual);
+    fprintf(stderr, "%s\n", c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
   }
   if (c->fold.lossy && c->fold.embedding_size) {
     fprintf(stderr, "  LOSSY     ");
@@ -256,7 +262,9 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
                  {"permuted_blocks", c->fold.permuted},
                  {"rounding_equal_blocks", c->fold.rounded},
                  {"low_rank_matrices", c->fold.low_rank},
-                 {"low_rank", c->fold.low_rank_most}};
+                 {"low_rank", c->fold.low_rank_most},
+                 {"residual_matrices", c->fold.residuals},
+                 {"residual", c->fold.residual}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_int(json, (int64_t)numbers[i].value);

@@ -18,8 +18,9 @@ static void put_source(alb_page *page, const alb_convert_report *r) {
 }
 
 static void put_folded(alb_page *page, const alb_fold_report *fold) {
-  fprintf(page->out, "Layers that differ were %sfolded into their mean%s. Their matrices moved by ",
-          fold->aligned ? "aligned and " : "", fold->refitted ? ", and what is per layer adjusted to texts" : "");
+  fprintf(page->out, "Layers that differ were %sfolded into their mean", fold->aligned ? "aligned and " : "");
+  if (fold->residuals) fprintf(page->out, " and factors of rank %zu", fold->residual);
+  fprintf(page->out, "%s. Their matrices moved by ", fold->refitted ? ", and what is per layer adjusted to texts" : "");
   alb_page_key(page, "moved");
   alb_page_percent(page, alb_fold_moved(fold), 6);
   fputs(" of their size (root of mean square), and the model loses quality, often all of it. ", page->out);
@@ -240,7 +241,9 @@ static void put_counts(alb_page *page, const alb_conversion *c) {
               {"blocks equal up to rounding", "rounding_equal_blocks", c->fold.rounded},
               {"width of a narrower table of words, 0: as it was", "embedding_size", c->fold.embedding_size},
               {"matrices that are a base and factors", "low_rank_matrices", c->fold.low_rank},
-              {"highest rank of factors", "low_rank", c->fold.low_rank_most}};
+              {"highest rank of factors", "low_rank", c->fold.low_rank_most},
+              {"folded matrices that kept factors", "residual_matrices", c->fold.residuals},
+              {"rank of these factors", "residual", c->fold.residual}};
   alb_page_table(page, "Counts and changes", "what|number");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     alb_page_row(page, rows[i].name);

@@ -34,6 +34,8 @@ static const alb_option options[] = {
     {"keep-last", 0, ALB_OPTION_SIZE, FIELD(keep_last), C | H, "N", "so do the last N layers; default 0"},
     {"fold-method", 0, ALB_OPTION_CHOICE, FIELD(fold_method), C | H, "aligned|mean",
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
+    {"residual", 0, ALB_OPTION_SIZE, FIELD(residual), C, "R",
+     "with a lossy fold, each layer keeps factors of rank R of what it lost; default: none"},
     {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
     {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "for --share auto: bytes that the file may take"},

@@ -12,6 +12,7 @@
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
 #include "tune/fold_refit.h"
+#include "tune/fold_residual.h"
 #include "tune/word_texts.h"
 
 typedef struct job {
@@ -185,6 +186,7 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
   const char *score = r->job->loaded->classes.class_score;
   alb_heal_job heal = {&r->job->loaded->spec, score && strcmp(score, "sigmoid") == 0, options->heal, r->report};
   if (options->calib) ALB_TRY(refit_fold(diag, r->job, fold));
+  if (fold->residual && !options->calib) ALB_TRY(alb_fold_residual(diag, fold));
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }
 
@@ -211,7 +213,7 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   if (!c->options->heal) passes.bases = alb_shared_bases; /* a fold that is trained has no factors */
   passes.bases_context = &bases;
   repair repairing = {c, &out->heal};
-  if (c->options->calib || c->options->heal) passes.refit = repair_fold;
+  if (c->options->calib || c->options->heal || passes.residual) passes.refit = repair_fold;
   passes.refit_context = &repairing;
   if (c->options->calib) passes.round = alb_fit_intn;
   passes.factor = alb_factor_words;
@@ -251,12 +253,23 @@ static void take_written(const alb_written *written, alb_conversion *out) {
   out->notes.capacity = written->notes.capacity;
 }
 
-/* Whether there is something to adjust is known after the passes only, so such texts are not refused. */
-static alb_status note_unused_texts(const job *c, alb_conversion *out) {
-  static const char note[] =
-      "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4";
-  if (!c->options->calib || out->fold.refitted || out->fold.embedding_size) return ALB_OK;
-  return alb_vec_push(&out->notes, note) ? ALB_OK : alb_fail_memory(c->diag, sizeof note, "a note");
+/* Whether there is something to adjust is known after the passes only, so such options are not refused. */
+static alb_status note_unused(const job *c, alb_conversion *out) {
+  const size_t residual = c->options->passes.residual;
+  const struct {
+    bool holds;
+    const char *text;
+  } notes[] = {
+      {c->options->calib && !out->fold.refitted && !out->fold.embedding_size,
+       "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4"},
+      {residual && !out->fold.residuals, "--residual changed nothing: no layers were folded with loss"},
+      {out->fold.residuals && !c->form->own, "factors are added to the matrices here: only .alb files have both apart"},
+  };
+  for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+    if (!notes[i].holds || alb_vec_push(&out->notes, notes[i].text)) continue;
+    return alb_fail_memory(c->diag, sizeof notes[i], "a note");
+  }
+  return ALB_OK;
 }
 
 static alb_status write_output(job *c, const char *output, alb_conversion *out) {
@@ -271,7 +284,7 @@ static alb_status write_output(job *c, const char *output, alb_conversion *out) 
   const alb_status status = c->form->write(c->diag, &write, &written);
   take_written(&written, out);
   ALB_TRY(status);
-  return note_unused_texts(c, out);
+  return note_unused(c, out);
 }
 
 static alb_status convert(job *c, const char *output, alb_conversion *out) {

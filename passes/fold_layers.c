@@ -208,17 +208,57 @@ static bool is_lossy(const folder *f, size_t parameter) {
   return false;
 }
 
+static alb_status check_rank(const folder *f, size_t parameter) {
+  const alb_tensor *t = tensor_at(f, 0, parameter);
+  const uint64_t least = t->dims[0] < t->dims[1] ? t->dims[0] : t->dims[1];
+  if (f->options->residual <= least) return ALB_OK;
+  return alb_fail(f->diag, ALB_USAGE, "--residual %zu: %s of [%llu,%llu] has factors of rank %llu at most",
+                  f->options->residual, f->table.parameters[parameter].name, (unsigned long long)t->dims[0],
+                  (unsigned long long)t->dims[1], (unsigned long long)least);
+}
+
 /* What the helpers are told: which blocks lose. */
 static alb_status prepare(folder *f, alb_fold_job *job) {
   *job = (alb_fold_job){.graph = f->graph,
                         .table = &f->table,
                         .groups = &f->groups,
                         .norms = f->options->share_norms,
+                        .residual = f->options->residual,
                         .report = f->options->report};
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (!f->table.parameters[p].matrix || !is_lossy(f, p)) continue;
     ALB_TRY(check_float(f, p));
+    ALB_TRY(check_rank(f, p));
     *(f->table.parameters[p].ffn ? &job->ffn : &job->attention) = true;
+  }
+  return ALB_OK;
+}
+
+/* What moved with factors: known at the end. */
+static alb_status measure_sums(const folder *f, const alb_fold_job *job, size_t parameter, alb_fold_change *change) {
+  alb_status status = ALB_OK;
+  change->moved = change->energy = 0;
+  for (size_t l = 0; status == ALB_OK && l < f->table.layers; l++) {
+    const uint32_t source = job->source[l * f->table.parameter_count + parameter],
+                   now = tensor_at(f, l, parameter)->blob;
+    const size_t n = (size_t)f->graph->tensors->blobs.items[now].elements;
+    float *values = malloc((n ? n : 1) * sizeof *values);
+    status = values ? alb_blob_f32(f->diag, f->graph->tensors, now, values)
+                    : alb_fail_memory(f->diag, n * sizeof *values, "a folded weight");
+    if (status == ALB_OK) status = measure_layer(f, f->graph->tensors->tensors.items[source].blob, values, n, change);
+    free(values);
+  }
+  return status;
+}
+
+static alb_status measure_again(const folder *f, const alb_fold_job *job) {
+  alb_fold_report *report = f->options->report;
+  if (!report || !report->residuals || !f->options->measure) return ALB_OK;
+  for (size_t i = 0; i < report->changes.count; i++) {
+    for (size_t p = 0; p < f->table.parameter_count; p++) {
+      if (report->changes.items[i].parameter != f->table.parameters[p].name) continue;
+      ALB_TRY(measure_sums(f, job, p, &report->changes.items[i]));
+    }
   }
   return ALB_OK;
 }
@@ -235,7 +275,8 @@ static alb_status fold_all(folder *f, alb_fold_job *job, size_t *changes) {
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (is_folded(f, &f->table.parameters[p])) ALB_TRY(fold_parameter(f, p, changes));
   }
-  return lossy && options->refit ? options->refit(f->diag, options->refit_context, job) : ALB_OK;
+  if (lossy && options->refit) ALB_TRY(options->refit(f->diag, options->refit_context, job));
+  return measure_again(f, job);
 }
 
 static alb_status fold(folder *f, size_t *changes) {

@@ -8,7 +8,7 @@
 
 #include "base/low_rank.h"
 #include "graph/weight.h"
-#include "tune/low_rank.h"
+#include "tune/fold_residual.h"
 
 static const double tolerance = 0x1p-40; /* of the energy of a matrix: 2^-20 of its size */
 
@@ -198,29 +198,14 @@ static bool share_already(const finder *f, size_t a, size_t l, alb_base_relation
 
 /* ---- making residuals ---- */
 
-static alb_status add_factor(const finder *f, const float *values, size_t n, uint32_t *blob) {
-  float *made;
-  ALB_TRY(alb_tensors_made(f->diag, f->graph->tensors, n, &made, blob));
-  if (values) memcpy(made, values, n * sizeof *made);
-  return ALB_OK;
-}
-
 /* A tensor of layer l over the base of layer a; rank 0: the base's own. */
-static alb_status add_residual(const finder *f, size_t a, size_t l, size_t rank, const alb_factors *factors,
+static alb_status add_residual(const finder *f, size_t a, size_t l, size_t rank, alb_factors factors,
                                uint32_t *tensor) {
-  alb_tensors *tensors = f->graph->tensors;
-  alb_residual parts = {.base = tensor_of(f, a)->blob, .base_scale = ALB_NO_BLOB};
-  uint32_t inputs[4], blob;
-  char name[128];
-  *tensor = *alb_layer_tensor(f->table, a, f->parameter);
+  const uint32_t base = *alb_layer_tensor(f->table, a, f->parameter);
+  *tensor = base;
+  factors.rank = rank; /* also where they have no numbers */
   if (!rank) return ALB_OK;
-  ALB_TRY(add_factor(f, factors->left, f->o * rank, &parts.left));
-  ALB_TRY(add_factor(f, factors->right, rank * f->i, &parts.right));
-  const alb_blob recipe = alb_residual_recipe(&parts, f->o, f->i, inputs);
-  const uint64_t dims[] = {f->o, f->i};
-  ALB_TRY(alb_tensors_recipe(f->diag, tensors, &recipe, &blob));
-  (void)snprintf(name, sizeof name, "layer.%zu.%s", l, f->table->parameters[f->parameter].name);
-  return alb_tensors_view(f->diag, tensors, alb_str_of(name), 2, dims, blob, tensor);
+  return alb_residual_tensor(f->diag, f->graph->tensors, f->table, l, f->parameter, base, &factors, tensor);
 }
 
 static void note(alb_fold_report *report, const alb_base_pair *pair) {
@@ -234,7 +219,7 @@ static void note(alb_fold_report *report, const alb_base_pair *pair) {
 static alb_status make(finder *f, size_t a, size_t l, alb_base_pair *pair, uint32_t *tensor) {
   alb_factors factors = {0};
   ALB_TRY(relate(f, a, l, f->options->sizes_only ? NULL : &factors, pair));
-  const alb_status status = pair->related ? add_residual(f, a, l, pair->rank, &factors, tensor) : ALB_OK;
+  const alb_status status = pair->related ? add_residual(f, a, l, pair->rank, factors, tensor) : ALB_OK;
   free(factors.left);
   free(factors.right);
   return status;
