@@ -32,6 +32,7 @@ alb_status alb_auto_check(alb_diag *diag, const alb_convert_cli *cli) {
   const char *given = cli->groups             ? "--groups"
                       : cli->keep_first       ? "--keep-first"
                       : cli->keep_last        ? "--keep-last"
+                      : cli->residual         ? "--residual"
                       : cli->dtype            ? "--dtype"
                       : cli->embeddings       ? "--embeddings"
                       : cli->embedding_size   ? "--embedding-size"

@@ -20,6 +20,11 @@ static alb_status read_choices(alb_diag *diag, const alb_convert_cli *cli, alb_c
   const bool named = cli->share && !alb_auto_asked(cli);
   ALB_TRY(alb_auto_check(diag, cli));
   out->passes.mode = named ? alb_share_by_name(alb_str_of(cli->share)) : ALB_SHARE_EXACT;
+  const alb_share_facts *mode = alb_share_info(out->passes.mode);
+  if (cli->residual && !mode->attention && !mode->ffn) {
+    return alb_fail(diag, ALB_USAGE, "--residual is for --share all, attention or ffn, not for %s",
+                    cli->share ? cli->share : "exact");
+  }
   if (cli->dtype) out->passes.dtype = alb_dtype_by_name(alb_str_of(cli->dtype));
   if (cli->embeddings) out->passes.tables = alb_dtype_by_name(alb_str_of(cli->embeddings));
   return ALB_OK; /* other words are refused by the table of options */
@@ -41,6 +46,7 @@ static alb_status read_options(alb_diag *diag, const alb_convert_cli *cli, alb_c
   ALB_TRY(read_onnx(diag, cli, &out->onnx));
   out->passes.groups = (alb_group_options){cli->groups, cli->keep_first, cli->keep_last};
   out->passes.embedding_size = cli->embedding_size;
+  out->passes.residual = cli->residual;
   out->plain_mean = cli->fold_method && strcmp(cli->fold_method, "mean") == 0;
   out->passes.share_norms = cli->share_norms;
   out->passes.measure = !cli->quiet || cli->json;
@@ -105,7 +111,9 @@ static void print_product(const alb_conversion *c) {
 static void print_fidelity(const alb_conversion *c) {
   fprintf(stderr, "  %-9s ", alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fprintf(stderr, "every weight is the source's, bit for bit\n");
-  if (c->fidelity == ALB_ROUNDING_EQUAL) fprintf(stderr, "layers that differ by rounding only are one\n");
+  if (c->fidelity == ALB_ROUNDING_EQUAL) {
+    fprintf(stderr, "layers that differ by rounding only%s are one\n", c->fold.low_rank ? " and by factors" : "");
+  }
   const bool apart = strcmp(c->dtype, c->tables) != 0;
   if (c->fidelity == ALB_ROUNDED) {
     fprintf(stderr, "weights are rounded to %s%s%s%s\n", c->dtype, c->fold.refitted ? " (fitted to texts)" : "",
@@ -113,8 +121,9 @@ static void print_fidelity(const alb_conversion *c) {
   }
   if (c->fidelity == ALB_FOLDED && !c->fold.lossy) print_product(c);
   if (c->fold.lossy) {
-    fprintf(stderr, "layers that differ were %sfolded into their mean%s\n", c->fold.aligned ? "aligned and " : "",
-            c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
+    fprintf(stderr, "layers that differ were %sfolded into their mean", c->fold.aligned ? "aligned and " : "");
+    if (c->fold.residuals) fprintf(stderr, " and factors of rank %zu", c->fold.residual);
+    fprintf(stderr, "%s\n", c->fold.refitted ? ", and what is per layer adjusted to texts" : "");
   }
   if (c->fold.lossy && c->fold.embedding_size) {
     fprintf(stderr, "  LOSSY     ");
@@ -133,6 +142,12 @@ static void print_related(const alb_fold_report *fold) {
   if (fold->rounded) {
     fprintf(stderr, "  rounding  %zu block%s equal to an earlier one up to rounding, no number further than %.3g\n",
             fold->rounded, fold->rounded == 1 ? "" : "s", fold->max_delta);
+  }
+  if (fold->low_rank) {
+    fprintf(
+        stderr,
+        "  low rank  %zu matri%s of an earlier layer and factors of rank %zu at most, no number further than %.3g\n",
+        fold->low_rank, fold->low_rank == 1 ? "x is that" : "ces are those", fold->low_rank_most, fold->low_rank_delta);
   }
 }
 
@@ -252,7 +267,11 @@ static void json_numbers(alb_json *json, const alb_conversion *c) {
                  {"ffn_sets", c->ffn_sets},
                  {"embedding_size", c->fold.embedding_size},
                  {"permuted_blocks", c->fold.permuted},
-                 {"rounding_equal_blocks", c->fold.rounded}};
+                 {"rounding_equal_blocks", c->fold.rounded},
+                 {"low_rank_matrices", c->fold.low_rank},
+                 {"low_rank", c->fold.low_rank_most},
+                 {"residual_matrices", c->fold.residuals},
+                 {"residual", c->fold.residual}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     alb_json_key(json, numbers[i].key);
     alb_json_int(json, (int64_t)numbers[i].value);
@@ -272,7 +291,7 @@ static void print_json(FILE *out, void *context) {
   alb_json_key(&json, "moved");
   alb_json_double(&json, alb_fold_moved(&c->fold), 6);
   alb_json_key(&json, "max_delta");
-  alb_json_double(&json, c->fold.max_delta, 9);
+  alb_json_double(&json, alb_fold_max_delta(&c->fold), 9);
   json_changes(&json, &c->fold);
   alb_convert_chart_json(&json, report);
   alb_auto_json(report->chosen, &json);

@@ -12,7 +12,7 @@ typedef struct alb_convert_cli {
   size_t steps, seed, save_steps;
   bool resume, healing; /* healing: set by the command heal */
   uint64_t budget;
-  size_t threads, opset, keep_first, keep_last, embedding_size;
+  size_t threads, opset, keep_first, keep_last, embedding_size, residual;
   uint64_t onnx_external;
   const char *onnx_int8;
   double atol, min_fidelity; /* < 0: not given */

@@ -17,6 +17,10 @@ double alb_fold_moved(const alb_fold_report *fold) {
   return energy > 0 ? sqrt(moved / energy) : 0;
 }
 
+double alb_fold_max_delta(const alb_fold_report *fold) {
+  return fmax(fold->max_delta, fold->low_rank_delta);
+}
+
 static void json_parts(alb_json *json, const alb_conversion *c) {
   alb_json_key(json, "parts");
   alb_json_open(json, '{');

@@ -19,8 +19,9 @@ static void put_source(alb_page *page, const alb_convert_report *r) {
 }
 
 static void put_folded(alb_page *page, const alb_fold_report *fold) {
-  fprintf(page->out, "Layers that differ were %sfolded into their mean%s. Their matrices moved by ",
-          fold->aligned ? "aligned and " : "", fold->refitted ? ", and what is per layer adjusted to texts" : "");
+  fprintf(page->out, "Layers that differ were %sfolded into their mean", fold->aligned ? "aligned and " : "");
+  if (fold->residuals) fprintf(page->out, " and factors of rank %zu", fold->residual);
+  fprintf(page->out, "%s. Their matrices moved by ", fold->refitted ? ", and what is per layer adjusted to texts" : "");
   alb_page_key(page, "moved");
   alb_page_percent(page, alb_fold_moved(fold), 6);
   fputs(" of their size (root of mean square), and the model loses quality, often all of it. ", page->out);
@@ -59,9 +60,10 @@ static void put_verdict(alb_page *page, const alb_convert_report *r) {
   alb_page_verdict(page, tones[c->fidelity], alb_fidelity_name(c->fidelity));
   if (c->fidelity == ALB_LOSSLESS) fputs("Every weight is the source's, bit for bit.", page->out);
   if (c->fidelity == ALB_ROUNDING_EQUAL) {
-    fputs("Layers that differ by rounding only are one; no number moved further than ", page->out);
+    fputs("Layers that differ by rounding only, or by factors of low rank, are one; no number moved further than ",
+          page->out);
     alb_page_key(page, "max_delta");
-    alb_page_double(page, c->fold.max_delta, 9, 9);
+    alb_page_double(page, alb_fold_max_delta(&c->fold), 9, 9);
     fputs(".", page->out);
   }
   if (c->fidelity == ALB_ROUNDED) put_rounded(page, c);
@@ -238,7 +240,11 @@ static void put_counts(alb_page *page, const alb_conversion *c) {
               {"parameter sets, biases and norms included", "parameter_sets", c->sets},
               {"FFN blocks with neurons in another order", "permuted_blocks", c->fold.permuted},
               {"blocks equal up to rounding", "rounding_equal_blocks", c->fold.rounded},
-              {"width of a narrower table of words, 0: as it was", "embedding_size", c->fold.embedding_size}};
+              {"width of a narrower table of words, 0: as it was", "embedding_size", c->fold.embedding_size},
+              {"matrices that are a base and factors", "low_rank_matrices", c->fold.low_rank},
+              {"highest rank of factors", "low_rank", c->fold.low_rank_most},
+              {"folded matrices that kept factors", "residual_matrices", c->fold.residuals},
+              {"rank of these factors", "residual", c->fold.residual}};
   alb_page_table(page, "Counts and changes", "what|number");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     alb_page_row(page, rows[i].name);
@@ -252,7 +258,7 @@ static void put_counts(alb_page *page, const alb_conversion *c) {
   fputs("</tr>", page->out);
   alb_page_row(page, "the largest change of a number by rounding-equal layers");
   alb_page_key(page, "max_delta");
-  alb_page_double_cell(page, c->fold.max_delta, 9, 9);
+  alb_page_double_cell(page, alb_fold_max_delta(&c->fold), 9, 9);
   fputs("</tr>", page->out);
   alb_page_table_end(page, true);
 }

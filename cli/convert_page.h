@@ -21,6 +21,8 @@ typedef struct alb_convert_report {
 /* How far a parameter, or all the matrices of a lossy fold, moved: a part of their size (root of mean square). */
 double alb_fold_change_moved(const alb_fold_change *change);
 double alb_fold_moved(const alb_fold_report *fold);
+/* The largest change of a number by sharing what is equal up to rounding, with or without factors. */
+double alb_fold_max_delta(const alb_fold_report *fold);
 
 /* Bytes by part, which layer uses which set, how alike the source's layers are: keys of the report's object. */
 void alb_convert_chart_json(alb_json *json, const alb_convert_report *report);

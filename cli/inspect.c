@@ -9,14 +9,19 @@ static alb_status find_aligned(alb_diag *diag, alb_graph *graph, alb_arena *aren
   return alb_align_share_find(diag, graph, &table, out);
 }
 
+/* The source's graph, equal layers' bodies one function. */
+static alb_status open_rolled(alb_diag *diag, alb_loaded *loaded, alb_tensors *tensors, alb_graph *graph) {
+  const alb_pass_options options = {0};
+  ALB_TRY(alb_loaded_clone(diag, loaded, tensors));
+  ALB_TRY(alb_loaded_graph(diag, loaded, tensors, graph));
+  return alb_passes_run(diag, graph, "dedup-blobs,roll-layers", &options, NULL);
+}
+
 alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *arena, alb_layer_signature *out,
                               alb_align_share *aligned) {
   alb_tensors tensors = {0};
   alb_graph graph = {0};
-  const alb_pass_options options = {0};
-  alb_status status = alb_loaded_clone(diag, loaded, &tensors);
-  if (status == ALB_OK) status = alb_loaded_graph(diag, loaded, &tensors, &graph);
-  if (status == ALB_OK) status = alb_passes_run(diag, &graph, "dedup-blobs,roll-layers", &options, NULL);
+  alb_status status = open_rolled(diag, loaded, &tensors, &graph);
   if (status == ALB_OK) status = alb_layer_signature_read(diag, &graph, arena, out);
   if (status == ALB_OK && aligned) status = find_aligned(diag, &graph, arena, aligned);
   alb_graph_free(&graph);
@@ -24,9 +29,45 @@ alb_status alb_inspect_layers(alb_diag *diag, alb_loaded *loaded, alb_arena *are
   return status;
 }
 
+static void take_matrix(const alb_layer_table *table, size_t p, const alb_base_relation *all, alb_base_relation *out) {
+  for (size_t l = 0; l < table->layers; l++) out[l] = all[l * table->parameter_count + p];
+}
+
+/* Matrices that are another layer's and factors of low rank. */
+static alb_status read_bases(alb_diag *diag, const alb_graph *graph, alb_inspection *out) {
+  alb_layer_table table;
+  const alb_base_options options = {.cache = &out->bases};
+  ALB_TRY(alb_layer_table_read(diag, graph, &out->arena, &table));
+  const size_t count = table.layers * table.parameter_count;
+  alb_base_relation *all = ALB_NEW_ARRAY(&out->arena, alb_base_relation, count + 1);
+  out->matrices = ALB_NEW_ARRAY(&out->arena, alb_matrix_relations, table.parameter_count + 1);
+  if (!all || !out->matrices) return alb_fail_memory(diag, count * sizeof *all, "relations");
+  ALB_TRY(alb_base_relations(diag, graph, &table, &options, all));
+  for (size_t p = 0; p < table.parameter_count; p++) {
+    const alb_layer_parameter *parameter = &table.parameters[p];
+    if (!parameter->matrix) continue;
+    alb_base_relation *layers = ALB_NEW_ARRAY(&out->arena, alb_base_relation, table.layers + 1);
+    const char *name = alb_arena_printf(&out->arena, "%s", parameter->name);
+    if (!layers || !name) return alb_fail_memory(diag, table.layers * sizeof *layers, "relations");
+    take_matrix(&table, p, all, layers);
+    out->matrices[out->matrix_count++] = (alb_matrix_relations){name, parameter->ffn, layers};
+  }
+  return ALB_OK;
+}
+
+static alb_status find_bases(alb_diag *diag, alb_inspection *out) {
+  alb_tensors tensors = {0};
+  alb_graph graph = {0};
+  alb_status status = open_rolled(diag, &out->loaded, &tensors, &graph);
+  if (status == ALB_OK) status = read_bases(diag, &graph, out);
+  alb_graph_free(&graph);
+  alb_tensors_free(&tensors);
+  return status;
+}
+
 /* A dry conversion: nothing is computed but sizes. What is not supported has no size. */
 static alb_status find_size(alb_inspection *out, alb_share_mode mode, size_t column) {
-  alb_convert_options options = {.dry_run = true, .sizes_only = true};
+  alb_convert_options options = {.dry_run = true, .sizes_only = true, .bases = &out->bases};
   alb_conversion conversion;
   alb_diag diag = {0};
   options.passes.mode = mode;
@@ -75,6 +116,17 @@ static alb_relation block_relation(const alb_block_signature *block, size_t laye
   return worst;
 }
 
+/* Every matrix of the mode's blocks is the first layer's and factors. */
+static bool have_base(const alb_inspection *inspection, const alb_share_facts *facts) {
+  bool all = inspection->matrix_count > 0;
+  for (size_t m = 0; m < inspection->matrix_count; m++) {
+    const alb_matrix_relations *matrix = &inspection->matrices[m];
+    if (matrix->ffn ? !facts->ffn : !facts->attention) continue;
+    for (size_t l = 0; l < inspection->layers.layers; l++) all = all && matrix->layers[l].of == 0;
+  }
+  return all;
+}
+
 const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode mode) {
   const alb_layer_signature *s = &inspection->layers;
   const alb_share_facts *facts = alb_share_info(mode);
@@ -87,6 +139,7 @@ const char *alb_inspect_verdict(const alb_inspection *inspection, alb_share_mode
     return attention > ALB_RELATION_ROUNDING || ffn > ALB_RELATION_ROUNDING ? "equal up to a permutation"
                                                                             : "equal up to rounding";
   }
+  if (have_base(inspection, facts)) return "a shared base and factors of low rank";
   for (size_t r = 0; r < s->role_count; r++) {
     if (s->roles[r].ffn ? !facts->ffn : !facts->attention) continue;
     if (s->roles[r].share > ALB_SHARE_SOME) continue;
@@ -111,6 +164,7 @@ alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out) {
   out->path = path;
   ALB_TRY(alb_model_load(diag, path, &out->loaded));
   ALB_TRY(alb_inspect_layers(diag, &out->loaded, &out->arena, &out->layers, out->align ? &out->aligned : NULL));
+  ALB_TRY(find_bases(diag, out));
   count(out);
   for (int mode = 0; mode < ALB_SHARE_COUNT; mode++) {
     for (size_t column = 0; column < ALB_SIZE_DTYPES; column++) {
@@ -122,5 +176,6 @@ alb_status alb_inspect(alb_diag *diag, const char *path, alb_inspection *out) {
 
 void alb_inspection_free(alb_inspection *inspection) {
   alb_model_unload(&inspection->loaded);
+  alb_vec_free(&inspection->bases.pairs);
   alb_arena_free(&inspection->arena);
 }

@@ -11,6 +11,13 @@
 enum { ALB_SIZE_DTYPES = 7 };
 extern const alb_dtype alb_size_dtypes[ALB_SIZE_DTYPES]; /* the columns of the table of sizes */
 
+/* What a matrix of each layer is to an earlier layer's: layers[inspection->layers.layers]. */
+typedef struct alb_matrix_relations {
+  const char *name;
+  bool ffn;
+  const alb_base_relation *layers;
+} alb_matrix_relations;
+
 /* Start with {0}; alb_inspection_free at the end. */
 typedef struct alb_inspection {
   const char *path;
@@ -19,6 +26,9 @@ typedef struct alb_inspection {
   alb_layer_signature layers;
   bool align; /* asked for */
   alb_align_share aligned;
+  alb_base_cache bases;
+  alb_matrix_relations *matrices; /* [matrix_count] */
+  size_t matrix_count;
   uint64_t sizes[ALB_SHARE_COUNT][ALB_SIZE_DTYPES]; /* of the file in bytes; 0: cannot be made */
   bool lossy[ALB_SHARE_COUNT];                      /* the mode folds layers that differ */
   uint64_t source_bytes, file_bytes, parameters;    /* stored numbers, equal tensors counted once */
@@ -38,6 +48,11 @@ uint32_t alb_inspect_first_equal(const alb_inspection *inspection, uint32_t t);
 
 /* All layers have the block's bytes of the first. */
 bool alb_block_is_equal(const alb_block_signature *block, size_t layers);
+
+/* The layer's matrix is an earlier one's and factors, or that up to rounding; not: equal. */
+static inline bool alb_base_is_found(const alb_base_relation *relation, size_t layer) {
+  return relation->of != layer && (relation->rank || relation->max_delta > 0);
+}
 
 /* What a folding mode has to share in this model, in words; its threshold of share is ALB_SHARE_SOME. */
 #define ALB_SHARE_SOME 0.5

@@ -112,6 +112,27 @@ static void json_block(alb_json *json, const char *key, const alb_block_signatur
   alb_json_close(json, '}');
 }
 
+/* Matrices that are another layer's and factors of low rank. */
+static void json_bases(alb_json *json, const alb_inspection *in) {
+  alb_json_key(json, "low_rank");
+  alb_json_open(json, '[');
+  for (size_t m = 0; m < in->matrix_count; m++) {
+    for (size_t l = 0; l < in->layers.layers; l++) {
+      const alb_base_relation *r = &in->matrices[m].layers[l];
+      if (!alb_base_is_found(r, l)) continue;
+      alb_json_open(json, '{');
+      key_text(json, "matrix", in->matrices[m].name);
+      key_int(json, "layer", l);
+      key_int(json, "of", r->of);
+      key_int(json, "rank", r->rank);
+      alb_json_key(json, "max_delta");
+      alb_json_double(json, r->max_delta, 9);
+      alb_json_close(json, '}');
+    }
+  }
+  alb_json_close(json, ']');
+}
+
 static void json_role(alb_json *json, const alb_role_share *role, size_t layers) {
   alb_json_open(json, '{');
   key_text(json, "name", role->name);
@@ -203,6 +224,7 @@ void alb_inspection_json(const alb_inspection *in, FILE *out) {
   alb_json_close(&json, ']');
   json_block(&json, "attention", &in->layers.attention, in->layers.layers);
   json_block(&json, "ffn", &in->layers.ffn, in->layers.layers);
+  json_bases(&json, in);
   json_shareability(&json, in);
   if (in->align) alb_inspection_json_aligned(&json, in);
   json_sizes(&json, in);

@@ -82,6 +82,24 @@ static void print_relations(const char *block, const alb_block_signature *s, siz
   }
 }
 
+/* Matrices that are another layer's and factors: a line a matrix. */
+static void print_bases(const alb_matrix_relations *matrix, size_t layers, FILE *out) {
+  double most = 0;
+  const char *separator = ": layer ";
+  bool found = false;
+  for (size_t l = 0; l < layers; l++) found = found || alb_base_is_found(&matrix->layers[l], l);
+  if (!found) return;
+  fprintf(out, "  %s", matrix->name);
+  for (size_t l = 0; l < layers; l++) {
+    const alb_base_relation *r = &matrix->layers[l];
+    if (!alb_base_is_found(r, l)) continue;
+    fprintf(out, "%s%zu is %u's and factors of rank %u", separator, l, r->of, r->rank);
+    separator = ", ";
+    most = r->max_delta > most ? r->max_delta : most;
+  }
+  fprintf(out, "; no number further than %.3g\n", most);
+}
+
 static void print_matrix(const char *block, const alb_block_signature *s, size_t layers, FILE *out) {
   if (alb_block_is_equal(s, layers)) return; /* all ones */
   fprintf(out, "\n  cosine of %s matrices\n  layer", block);
@@ -122,6 +140,7 @@ static void print_layers(const alb_inspection *in, FILE *out) {
   print_groups("ffn", &in->layers.ffn, layers, out);
   print_relations("attention", &in->layers.attention, layers, out);
   print_relations("ffn", &in->layers.ffn, layers, out);
+  for (size_t m = 0; m < in->matrix_count; m++) print_bases(&in->matrices[m], layers, out);
   print_matrix("attention", &in->layers.attention, layers, out);
   print_matrix("FFN", &in->layers.ffn, layers, out);
   if (in->layers.row_step > 1) fprintf(out, "  (taken over every %zu-th row)\n", in->layers.row_step);

@@ -25,7 +25,7 @@ static alb_convert_command *const run[COMMAND_COUNT] = {alb_cmd_convert, alb_cmd
 static const alb_option options[] = {
     {"output", 'o', ALB_OPTION_TEXT, FIELD(output), C | H, "FILE",
      "x.alb, x.onnx, x.gguf, or a Hugging Face folder x/; appears whole or not at all"},
-    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|all|attention|ffn|auto",
+    {"share", 0, ALB_OPTION_CHOICE, FIELD(share), C | H, "none|exact|related|all|attention|ffn|auto",
      "layers that use one parameter set; default exact (lossless); heal: all; auto: see --budget"},
     {"groups", 0, ALB_OPTION_TEXT, FIELD(groups), C | H, "SPEC",
      "share within groups: 2, or 0-5,6-11; default one group"},
@@ -34,9 +34,12 @@ static const alb_option options[] = {
     {"keep-last", 0, ALB_OPTION_SIZE, FIELD(keep_last), C | H, "N", "so do the last N layers; default 0"},
     {"fold-method", 0, ALB_OPTION_CHOICE, FIELD(fold_method), C | H, "aligned|mean",
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
+    {"residual", 0, ALB_OPTION_SIZE, FIELD(residual), C, "R",
+     "with a lossy fold, each layer keeps factors of rank R of what it lost; default: none"},
     {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
-    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "--share auto: bytes that the file may take; sharing and number types are chosen by what they cost on --text; "
+    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE",
+     "--share auto: bytes that the file may take; sharing and number types are chosen by what they cost on --text; "
      "default: as few as --min-fidelity lets it have"},
     {"align", 0, ALB_OPTION_FLAG, FIELD(align), I, NULL,
      "also say what layers have in common once aligned, beside random matrices (slow); default off"},

@@ -12,6 +12,7 @@
 #include "tune/fold_align.h"
 #include "tune/fold_heal.h"
 #include "tune/fold_refit.h"
+#include "tune/fold_residual.h"
 #include "tune/word_texts.h"
 
 typedef struct job {
@@ -94,13 +95,13 @@ static alb_status select_task(job *c) {
 /* True when some tensor of that use would be narrower than in the source. */
 static bool rounds(const job *c, alb_use use) {
   for (size_t i = 0; i < c->loaded->tensors.tensors.count; i++) {
-    const alb_tensor *t = &c->loaded->tensors.tensors.items[i];
+    const alb_dtype source = alb_tensor_stored(&c->loaded->tensors, (uint32_t)i);
     const alb_dtype stored = use == ALB_USED_MATRIX   ? c->dtype
                              : use == ALB_USED_PLACES ? c->places
                              : use == ALB_USED_TABLE  ? c->tables
                                                       : ALB_F32;
-    if (c->uses[i] != use || stored == t->dtype || alb_dtype_is_quantised(t->dtype) ||
-        (stored == ALB_F32 && t->dtype != ALB_F64))
+    if (c->uses[i] != use || stored == source || alb_dtype_is_quantised(source) ||
+        (stored == ALB_F32 && source != ALB_F64))
       continue;
     return true;
   }
@@ -122,17 +123,15 @@ static alb_status check_fidelity(const job *c, alb_conversion *out) {
   const bool others = rounds(c, ALB_USED_MATRIX) || rounds(c, ALB_USED_VECTOR),
              tables = rounds(c, ALB_USED_TABLE) || rounds(c, ALB_USED_PLACES);
   const bool lossy = alb_fold_loses(&out->fold);
-  out->fidelity = lossy               ? ALB_FOLDED
-                  : others || tables  ? ALB_ROUNDED
-                  : out->fold.rounded ? ALB_ROUNDING_EQUAL
-                                      : ALB_LOSSLESS;
+  const bool near = out->fold.rounded || out->fold.low_rank_delta > 0;
+  out->fidelity = lossy ? ALB_FOLDED : others || tables ? ALB_ROUNDED : near ? ALB_ROUNDING_EQUAL : ALB_LOSSLESS;
   if (!c->options->require_lossless || out->fidelity == ALB_LOSSLESS) return ALB_OK;
   if (lossy) return refuse_loss(c, &out->fold);
   if (out->fidelity == ALB_ROUNDING_EQUAL) {
     return alb_fail(c->diag, ALB_LOSSY,
-                    "not lossless: --share %s would make layers one that are equal up to rounding only; "
+                    "not lossless: --share %s would make layers one that are equal up to rounding only%s; "
                     "nothing was written",
-                    alb_share_info(c->options->passes.mode)->name);
+                    alb_share_info(c->options->passes.mode)->name, out->fold.low_rank ? " (with factors)" : "");
   }
   return alb_fail(c->diag, ALB_LOSSY, "not lossless: %s %s would round the weights; nothing was written",
                   others ? "--dtype" : "--embeddings", alb_dtype_name(others ? c->dtype : c->tables));
@@ -187,6 +186,7 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
   const char *score = r->job->loaded->classes.class_score;
   alb_heal_job heal = {&r->job->loaded->spec, score && strcmp(score, "sigmoid") == 0, options->heal, r->report};
   if (options->calib) ALB_TRY(refit_fold(diag, r->job, fold));
+  if (fold->residual && !options->calib) ALB_TRY(alb_fold_residual(diag, fold));
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
 }
 
@@ -207,10 +207,14 @@ static alb_status check_embedding_size(const job *c) {
 static alb_status run_passes(job *c, alb_conversion *out) {
   alb_pass_options passes = c->options->passes;
   passes.report = &out->fold;
+  passes.factors = c->form->own;
   const bool sizes = c->options->dry_run && c->options->sizes_only;
   if (!c->options->plain_mean) passes.align = sizes ? alb_fold_align_sizes : alb_fold_align;
+  alb_base_options bases = {c->options->bases, sizes};
+  if (!c->options->heal) passes.bases = alb_shared_bases; /* a fold that is trained has no factors */
+  passes.bases_context = &bases;
   repair repairing = {c, &out->heal};
-  if (c->options->calib || c->options->heal) passes.refit = repair_fold;
+  if (c->options->calib || c->options->heal || passes.residual) passes.refit = repair_fold;
   passes.refit_context = &repairing;
   if (c->options->calib) passes.round = alb_fit_intn;
   passes.factor = alb_factor_words;
@@ -250,12 +254,23 @@ static void take_written(const alb_written *written, alb_conversion *out) {
   out->notes.capacity = written->notes.capacity;
 }
 
-/* Whether there is something to adjust is known after the passes only, so such texts are not refused. */
-static alb_status note_unused_texts(const job *c, alb_conversion *out) {
-  static const char note[] =
-      "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4";
-  if (!c->options->calib || out->fold.refitted || out->fold.embedding_size) return ALB_OK;
-  return alb_vec_push(&out->notes, note) ? ALB_OK : alb_fail_memory(c->diag, sizeof note, "a note");
+/* Whether there is something to adjust is known after the passes only, so such options are not refused. */
+static alb_status note_unused(const job *c, alb_conversion *out) {
+  const size_t residual = c->options->passes.residual;
+  const struct {
+    bool holds;
+    const char *text;
+  } notes[] = {
+      {c->options->calib && !out->fold.refitted && !out->fold.embedding_size,
+       "--calib changed nothing: no layers were folded with loss and no matrices made int6, int5 or int4"},
+      {residual && !out->fold.residuals, "--residual changed nothing: no layers were folded with loss"},
+      {out->fold.residuals && !c->form->own, "factors are added to the matrices here: only .alb files have both apart"},
+  };
+  for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+    if (!notes[i].holds || alb_vec_push(&out->notes, notes[i].text)) continue;
+    return alb_fail_memory(c->diag, sizeof notes[i], "a note");
+  }
+  return ALB_OK;
 }
 
 static alb_status write_output(job *c, const char *output, alb_conversion *out) {
@@ -270,7 +285,7 @@ static alb_status write_output(job *c, const char *output, alb_conversion *out) 
   const alb_status status = c->form->write(c->diag, &write, &written);
   take_written(&written, out);
   ALB_TRY(status);
-  return note_unused_texts(c, out);
+  return note_unused(c, out);
 }
 
 static alb_status convert(job *c, const char *output, alb_conversion *out) {
@@ -294,14 +309,14 @@ static alb_status count_sets(job *c, alb_conversion *out) {
   alb_layer_table table;
   ALB_TRY(alb_layer_table_read(c->diag, &c->graph, &c->arena, &table));
   out->sets = alb_layer_table_sets(&table);
-  out->attention_sets = alb_layer_table_block_sets(&table, false);
-  out->ffn_sets = alb_layer_table_block_sets(&table, true);
+  out->attention_sets = alb_layer_table_block_sets(&table, &c->tensors, false);
+  out->ffn_sets = alb_layer_table_block_sets(&table, &c->tensors, true);
   if (!table.layers) return ALB_OK;
   out->attention_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
   out->ffn_map = ALB_NEW_ARRAY(&out->arena, uint32_t, table.layers);
   if (!out->attention_map || !out->ffn_map) return alb_fail_memory(c->diag, table.layers, "sets of layers");
-  alb_layer_table_block_map(&table, false, out->attention_map);
-  alb_layer_table_block_map(&table, true, out->ffn_map);
+  alb_layer_table_block_map(&table, &c->tensors, false, out->attention_map);
+  alb_layer_table_block_map(&table, &c->tensors, true, out->ffn_map);
   return ALB_OK;
 }
 

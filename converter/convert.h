@@ -6,6 +6,7 @@
 #include "converter/part_bytes.h"
 #include "graph/interpret.h"
 #include "passes/pass.h"
+#include "tune/shared_base.h"
 #include "tune/train.h"
 
 /* A form of output (converter/writer.h). */
@@ -29,6 +30,7 @@ typedef struct alb_convert_options {
   const char *calib_hash;            /* of their file, for the provenance */
   const char *measured;              /* figures on texts for the provenance of a lossy fold; default NULL: none */
   const alb_train_options *heal;     /* train a lossy fold to compute what the source does; default NULL: not trained */
+  alb_base_cache *bases;             /* what is known of the source's matrices, and is found out; default NULL */
   bool require_lossless;             /* refuse what would change weights (ALB_LOSSY); default false */
   bool compress;                     /* default false */
   bool replace;                      /* an existing output; default false */

@@ -22,11 +22,31 @@ static void number_blob(numbering *n, uint32_t blob) {
   n->blobs[n->blob_count++] = blob;
 }
 
+/* A base and factors are stored, not their sum. The sum has a number too: that of its tensor, of which there is one. */
+static void number_residual(numbering *n, uint32_t tensor, uint32_t blob) {
+  const alb_residual parts = alb_blob_residual(n->package->graph->tensors, blob);
+  n->blob_number[blob] = n->tensor_number[tensor];
+  number_blob(n, parts.base);
+  number_blob(n, parts.base_scale);
+  number_blob(n, parts.left);
+  number_blob(n, parts.right);
+}
+
 static void number_tensor(numbering *n, uint32_t tensor) {
+  const alb_tensors *tensors = n->package->graph->tensors;
+  const alb_tensor *t = &tensors->tensors.items[tensor];
+  const bool residual = alb_blob_is_residual(tensors, t->blob);
   if (n->tensor_number[tensor] != ALB_NONE) return;
+  if (residual && n->blob_number[t->blob] != ALB_NONE) {
+    n->tensor_number[tensor] = n->blob_number[t->blob];
+    return;
+  }
   n->tensor_number[tensor] = (uint32_t)n->tensor_count;
   n->tensors[n->tensor_count++] = tensor;
-  const alb_tensor *t = &n->package->graph->tensors->tensors.items[tensor];
+  if (residual) {
+    number_residual(n, tensor, t->blob);
+    return;
+  }
   number_blob(n, t->blob);
   number_blob(n, t->scale_blob);
 }

@@ -37,6 +37,19 @@ static void type_blobs(const Alb__Manifest *m, alb_tensors *tensors) {
   }
 }
 
+/* Factors are f32 or f16: their width says which. */
+static void type_factors(const alb_reader *reader, alb_tensors *tensors) {
+  const Alb__Manifest *m = alb_reader_manifest(reader);
+  for (size_t i = 0; i < m->n_tensors; i++) {
+    const uint32_t ids[] = {m->tensors[i]->left_blob, m->tensors[i]->right_blob};
+    for (size_t k = 0; k < 2 && ids[k]; k++) {
+      alb_blob *blob = &tensors->blobs.items[ids[k] - 1];
+      blob->dtype = alb_reader_blob(reader, ids[k] - 1).width == 2 ? ALB_F16 : ALB_F32;
+      blob->elements = blob->bytes.n / alb_dtype_bytes(blob->dtype);
+    }
+  }
+}
+
 static alb_status import_blobs(alb_diag *diag, const alb_reader *reader, alb_tensors *tensors) {
   for (size_t i = 0; i < alb_reader_blob_count(reader); i++) {
     const alb_stored_blob stored = alb_reader_blob(reader, i);
@@ -44,6 +57,7 @@ static alb_status import_blobs(alb_diag *diag, const alb_reader *reader, alb_ten
     if (!alb_vec_push(&tensors->blobs, blob)) return alb_fail_memory(diag, sizeof blob, "a blob");
   }
   type_blobs(alb_reader_manifest(reader), tensors);
+  type_factors(reader, tensors);
   return ALB_OK;
 }
 
@@ -57,6 +71,17 @@ static alb_status check_types(alb_diag *diag, const alb_tensors *tensors, const 
   return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%.128s\": its bytes are of another type elsewhere", t->name);
 }
 
+/* The tensor as a sum, which is f32. */
+static alb_status import_residual(alb_diag *diag, const Alb__Tensor *t, alb_tensors *tensors, alb_tensor *out) {
+  const alb_residual parts = {t->blob, t->scale_blob ? t->scale_blob - 1 : ALB_NO_BLOB, t->left_blob - 1,
+                              t->right_blob - 1};
+  out->dtype = ALB_F32;
+  out->scale_blob = ALB_NO_BLOB;
+  uint32_t inputs[4];
+  const alb_blob recipe = alb_residual_recipe(&parts, t->dims[0], t->dims[1], inputs);
+  return alb_tensors_new_recipe(diag, tensors, &recipe, &out->blob);
+}
+
 static alb_status import_tensors(alb_diag *diag, const Alb__Manifest *m, alb_tensors *tensors) {
   for (size_t i = 0; i < m->n_tensors; i++) {
     const Alb__Tensor *t = m->tensors[i];
@@ -64,6 +89,7 @@ static alb_status import_tensors(alb_diag *diag, const Alb__Manifest *m, alb_ten
     ALB_TRY(check_types(diag, tensors, t));
     ALB_TRY(alb_tensors_view(diag, tensors, alb_str_of(t->name), t->n_dims, t->dims, t->blob, &id));
     if (t->scale_blob) tensors->tensors.items[id].scale_blob = t->scale_blob - 1;
+    if (t->left_blob) ALB_TRY(import_residual(diag, t, tensors, &tensors->tensors.items[id]));
   }
   return ALB_OK;
 }

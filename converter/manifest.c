@@ -49,6 +49,17 @@ static alb_status build_config(const builder *b, Alb__Config **out) {
   return ALB_OK;
 }
 
+/* The base as the tensor's elements, and its factors. */
+static void build_residual(const builder *b, uint32_t blob, Alb__Tensor *out) {
+  const alb_tensors *tensors = b->package->graph->tensors;
+  const alb_residual parts = alb_blob_residual(tensors, blob);
+  out->dtype = tensors->blobs.items[parts.base].dtype;
+  out->blob = b->numbers->blob[parts.base];
+  out->scale_blob = parts.base_scale == ALB_NO_BLOB ? 0 : b->numbers->blob[parts.base_scale] + 1;
+  out->left_blob = b->numbers->blob[parts.left] + 1;
+  out->right_blob = b->numbers->blob[parts.right] + 1;
+}
+
 static alb_status build_tensor(const builder *b, uint32_t id, Alb__Tensor **out) {
   const alb_tensor *t = &b->package->graph->tensors->tensors.items[id];
   NEW_MESSAGE(b, Alb__Tensor, alb__tensor__init, out);
@@ -58,6 +69,10 @@ static alb_status build_tensor(const builder *b, uint32_t id, Alb__Tensor **out)
   (*out)->dims = ALB_NEW_ARRAY(b->arena, uint64_t, t->rank);
   if (!(*out)->name || !(*out)->dims) return no_memory(b);
   memcpy((*out)->dims, t->dims, t->rank * sizeof *t->dims);
+  if (alb_blob_is_residual(b->package->graph->tensors, t->blob)) {
+    build_residual(b, t->blob, *out);
+    return ALB_OK;
+  }
   (*out)->blob = b->numbers->blob[t->blob];
   (*out)->scale_blob = t->scale_blob == ALB_NO_BLOB ? 0 : b->numbers->blob[t->scale_blob] + 1;
   return ALB_OK;

@@ -28,7 +28,20 @@ static void count_blob(const alb_tensors *tensors, uint32_t blob, bool *seen, ui
   *sum += alb_blob_bytes(tensors, blob);
 }
 
+/* What is stored of a base and factors. */
+static void count_residual(const alb_tensors *tensors, uint32_t blob, bool *seen, uint64_t *sum) {
+  const alb_residual parts = alb_blob_residual(tensors, blob);
+  count_blob(tensors, parts.base, seen, sum);
+  count_blob(tensors, parts.base_scale, seen, sum);
+  count_blob(tensors, parts.left, seen, sum);
+  count_blob(tensors, parts.right, seen, sum);
+}
+
 static void count_tensor(const alb_tensors *tensors, uint32_t id, bool *seen, uint64_t *sum) {
+  if (alb_blob_is_residual(tensors, tensors->tensors.items[id].blob)) {
+    count_residual(tensors, tensors->tensors.items[id].blob, seen, sum);
+    return;
+  }
   count_blob(tensors, tensors->tensors.items[id].blob, seen, sum);
   count_blob(tensors, tensors->tensors.items[id].scale_blob, seen, sum);
 }

@@ -69,25 +69,31 @@ static char *options_text(alb_arena *arena, const alb_convert_options *o, const 
   const alb_pass_options follow = {.dtype = alb_dtype_by_name(alb_str_of(package->dtype))};
   const bool apart = strcmp(package->tables, alb_dtype_name(alb_table_dtype(&follow))) != 0;
   return alb_arena_printf(
-      arena, "%s--share %s%s%s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", o->heal ? "heal " : "", package->share,
+      arena, "%s--share %s%s%s%s%s%s%s%s%s%s%s%s --dtype %s%s%s --task %s%s", o->heal ? "heal " : "", package->share,
       groups->spec ? " --groups " : "", groups->spec ? groups->spec : "",
       count_text(arena, " --keep-first", groups->keep_first), count_text(arena, " --keep-last", groups->keep_last),
-      o->plain_mean ? " --fold-method mean" : "", o->calib ? " --calib xxh128:" : "", o->calib ? o->calib_hash : "",
-      heal_text(arena, o->heal), o->passes.share_norms ? " --share-norms" : "",
-      count_text(arena, " --embedding-size", o->passes.embedding_size), package->dtype, apart ? " --embeddings " : "",
-      apart ? package->tables : "", o->task ? o->task : "auto", o->compress ? " --compress" : "");
+      o->plain_mean ? " --fold-method mean" : "", count_text(arena, " --residual", o->passes.residual),
+      o->calib ? " --calib xxh128:" : "", o->calib ? o->calib_hash : "", heal_text(arena, o->heal),
+      o->passes.share_norms ? " --share-norms" : "", count_text(arena, " --embedding-size", o->passes.embedding_size),
+      package->dtype, apart ? " --embeddings " : "", apart ? package->tables : "", o->task ? o->task : "auto",
+      o->compress ? " --compress" : "");
 }
 
 static char *fold_text(alb_arena *arena, const alb_convert_options *options, const alb_fold_report *fold) {
+  const bool near = fold->rounded || fold->low_rank_delta > 0;
   const char *text =
       !alb_fold_loses(fold)
-          ? (fold->rounded ? "rounding-equal: layers that were one but for rounding made one" : "lossless")
+          ? (!near            ? "lossless"
+             : fold->low_rank ? "rounding-equal: matrices that were one but for rounding and factors made one"
+                              : "rounding-equal: layers that were one but for rounding made one")
       : !fold->lossy  ? "lossy: table of words replaced by a product"
       : fold->aligned ? "lossy: matrices of aligned layers replaced by their mean"
                       : "lossy: matrices replaced by their mean";
   const bool both = fold->lossy && fold->embedding_size, measured = alb_fold_loses(fold) && options->measured;
-  return alb_arena_printf(arena, "%s%s%s%s", text, both ? ", table of words by a product" : "", measured ? "; " : "",
-                          measured ? options->measured : "");
+  const char *factors = fold->residuals ? alb_arena_printf(arena, " and factors of rank %zu", fold->residual) : "";
+  if (!factors) return NULL;
+  return alb_arena_printf(arena, "%s%s%s%s%s", text, factors, both ? ", table of words by a product" : "",
+                          measured ? "; " : "", measured ? options->measured : "");
 }
 
 static alb_status fill_provenance(alb_diag *diag, alb_arena *arena, const alb_loaded *loaded,

@@ -11,7 +11,7 @@
 
 enum {
   ALB_FORMAT_MAJOR = 1, /* another major can't be read */
-  ALB_FORMAT_MINOR = 3, /* a newer minor only adds what may be skipped */
+  ALB_FORMAT_MINOR = 4, /* a newer minor only adds what may be skipped */
 
   ALB_PREFIX_BYTES = 128,
   ALB_PREFIX_MAGIC = 0,          /* 8 bytes */
@@ -57,6 +57,7 @@ enum { ALB_PLANE_BLOCK = 1 << 20 };
 #define ALB_MAX_FILE_BYTES ((uint64_t)1 << 48)
 #define ALB_MAX_DIM_SIZE ((uint64_t)1 << 48)
 #define ALB_MAX_INFLATED(stored) (1032 * (uint64_t)(stored) + 64) /* deflate can't do more */
+#define ALB_MAX_SUMS(file_bytes) (1032 * (uint64_t)(file_bytes))  /* of f32 matrices that factors are added to */
 enum {
   ALB_MAX_SECTIONS = 64,
   ALB_MAX_BLOBS = 1 << 20,

@@ -86,7 +86,7 @@ static alb_status check_config(alb_diag *diag, const Alb__Config *config) {
 /* ---- tensors ---- */
 
 /* What was found out about a blob, so that a blob with many tensors is looked at once. */
-enum { BLOB_USED = 1, BLOB_SCALES_OK = 2, BLOB_INT8_OK = 4, BLOB_GROUP_SCALES_OK = 8 };
+enum { BLOB_USED = 1, BLOB_SCALES_OK = 2, BLOB_INT8_OK = 4, BLOB_GROUP_SCALES_OK = 8, BLOB_LEFT = 16 };
 
 typedef struct blob_mark {
   unsigned found;
@@ -219,6 +219,61 @@ static alb_status tensor_bytes(alb_diag *diag, const Alb__Tensor *tensor, size_t
   return alb_mul_ok((size_t)tensor->dims[0], row, bytes) ? ALB_OK : size_overflows(diag, tensor);
 }
 
+/* The blob of a factor: `n` times the tensor's rank, which is the left one's to say. */
+static alb_status check_factor(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint32_t id,
+                               uint64_t n, uint64_t rank) {
+  const alb_stored_blob *blob = &v->blobs[id - 1];
+  uint64_t bytes;
+  if (blob->width != 2 && blob->width != 4) {
+    return ALB_BAD(diag, "tensor \"%.128s\": factor of width %" PRIu32, tensor->name, blob->width);
+  }
+  if (!__builtin_mul_overflow(n, rank * blob->width, &bytes) && blob->bytes.n == bytes) return ALB_OK;
+  return ALB_BAD(diag, "tensor \"%.128s\": factor of %zu bytes, not %" PRIu64 " times the rank %" PRIu64, tensor->name,
+                 blob->bytes.n, n, rank);
+}
+
+static alb_status check_rank(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor) {
+  const alb_stored_blob *left = &v->blobs[tensor->left_blob - 1], *right = &v->blobs[tensor->right_blob - 1];
+  const uint64_t rows = tensor->dims[0], columns = tensor->dims[1], least = rows < columns ? rows : columns;
+  const uint64_t rank = left->bytes.n / left->width / rows;
+  if (rank < 1 || rank > least) {
+    return ALB_BAD(diag, "tensor \"%.128s\": factors of rank %" PRIu64 ", allowed are 1 to %" PRIu64, tensor->name,
+                   rank, least);
+  }
+  if (left->width != right->width) return ALB_BAD(diag, "tensor \"%.128s\": factors of two widths", tensor->name);
+  ALB_TRY(check_factor(diag, v, tensor, tensor->left_blob, rows, rank));
+  return check_factor(diag, v, tensor, tensor->right_blob, columns, rank);
+}
+
+/* Adds the memory that the tensor takes when its factors are added to its base. */
+static alb_status count_sum(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, uint64_t *sums) {
+  uint64_t bytes; /* the base lies in memory: rows x columns is no overflow, or it is int4 to int6 */
+  if (!__builtin_mul_overflow(tensor->dims[0] * tensor->dims[1], sizeof(float), &bytes) &&
+      !__builtin_add_overflow(*sums, bytes, sums) && *sums <= ALB_MAX_SUMS(v->file.n)) {
+    return ALB_OK;
+  }
+  return alb_fail(diag, ALB_LIMIT,
+                  "manifest: tensor \"%.128s\": matrices with factors of more than 1032 times the file", tensor->name);
+}
+
+static alb_status check_factors(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, blob_mark *marks,
+                                uint64_t *sums) {
+  const uint32_t left = tensor->left_blob, right = tensor->right_blob;
+  if (!left && !right) return ALB_OK;
+  if (!left || !right || left > v->blob_count || right > v->blob_count) {
+    return ALB_BAD(diag, "tensor \"%.128s\": left_blob %" PRIu32 ", right_blob %" PRIu32, tensor->name, left, right);
+  }
+  if (tensor->n_dims != 2)
+    return ALB_BAD(diag, "tensor \"%.128s\": factors of a tensor of rank %zu", tensor->name, tensor->n_dims);
+  if (marks[left - 1].found & BLOB_LEFT) {
+    return ALB_BAD(diag, "tensor \"%.128s\": left_blob %" PRIu32 " is another tensor's", tensor->name, left);
+  }
+  marks[left - 1].found |= BLOB_USED | BLOB_LEFT;
+  marks[right - 1].found |= BLOB_USED;
+  ALB_TRY(check_rank(diag, v, tensor));
+  return count_sum(diag, v, tensor, sums);
+}
+
 static alb_status check_tensor(alb_diag *diag, const alb_validation *v, const Alb__Tensor *tensor, blob_mark *marks) {
   const alb_dtype type = (alb_dtype)tensor->dtype;
   size_t bytes = 0;
@@ -260,7 +315,11 @@ static alb_status check_tensors(alb_diag *diag, const alb_validation *v, blob_ma
   alb_strmap names = {0};
   alb_status status = check_tensor_names(diag, v, &names);
   alb_strmap_free(&names);
-  for (size_t i = 0; status == ALB_OK && i < m->n_tensors; i++) status = check_tensor(diag, v, m->tensors[i], marks);
+  uint64_t sums = 0;
+  for (size_t i = 0; status == ALB_OK && i < m->n_tensors; i++) {
+    status = check_tensor(diag, v, m->tensors[i], marks);
+    if (status == ALB_OK) status = check_factors(diag, v, m->tensors[i], marks, &sums);
+  }
   for (size_t i = 0; status == ALB_OK && i < v->blob_count; i++) {
     if (!(marks[i].found & BLOB_USED)) status = ALB_BAD(diag, "blob %zu is no tensor's", i);
   }

@@ -14,7 +14,7 @@ typedef struct alb_validation {
   size_t token_count;  /* of the vocabulary section; 0: none */
   unsigned minor;      /* minor version of the file: says whether an unknown value is newer or wrong */
   bool deep;           /* look at the int8 elements too */
-  alb_span file;       /* the whole of it, when `seen` is given */
+  alb_span file;       /* the whole of it */
   const uint8_t *seen; /* as alb_verify_options has it; NULL: not known, all elements are looked at */
 } alb_validation;
 

@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/low_rank.h"
 #include "base/parallel.h"
 #include "graph/blob_intn.h"
 #include "graph/tensors.h"
@@ -303,6 +304,67 @@ static alb_status make_wide(const maker *m, const alb_blob *blob, void *out) {
   return status;
 }
 
+/* ---- a base and factors ---- */
+
+typedef struct adding {
+  const float *left, *right;
+  size_t rank, columns;
+  float *out;
+} adding;
+
+static void add_rows(void *context, size_t index, size_t first, size_t last) {
+  const adding *a = context;
+  (void)index;
+  alb_low_rank_add(a->left + first * a->rank, a->right, last - first, a->rank, a->columns, a->out + first * a->columns);
+}
+
+static alb_status cast_f32(const maker *m, uint32_t id, float *out) {
+  const maker inner = {m->diag, m->table, m->depth + 1};
+  const alb_blob cast = {
+      .kind = ALB_BLOB_CAST, .dtype = ALB_F32, .elements = blob_at(m, id)->elements, .inputs = &id, .input_count = 1};
+  return make_cast(&inner, &cast, out);
+}
+
+/* int8 rows with their scales. */
+static alb_status widen_int8(const maker *m, const alb_blob *blob, const float *scales, float *out) {
+  const void *bytes;
+  void *owned;
+  const alb_status status = borrow(m, blob->inputs[0], &bytes, &owned);
+  for (uint64_t r = 0; status == ALB_OK && r < blob->rows; r++) {
+    const int8_t *row = (const int8_t *)bytes + r * blob->columns;
+    for (uint64_t c = 0; c < blob->columns; c++) out[r * blob->columns + c] = (float)row[c] * scales[r];
+  }
+  give_back(m, blob->inputs[0], owned);
+  return status;
+}
+
+static alb_status make_base(const maker *m, const alb_blob *blob, float *out) {
+  const alb_dtype dtype = blob_at(m, blob->inputs[0])->dtype;
+  if (alb_intn_bits(dtype)) return make_wide(m, blob, out);
+  if (dtype != ALB_I8) return cast_f32(m, blob->inputs[0], out);
+  float *scales = malloc(((size_t)blob->rows + 1) * sizeof *scales);
+  alb_status status =
+      scales ? cast_f32(m, blob->inputs[1], scales) : alb_fail_memory(m->diag, (size_t)blob->rows, "scales");
+  if (status == ALB_OK) status = widen_int8(m, blob, scales, out);
+  free(scales);
+  return status;
+}
+
+static alb_status make_residual(const maker *m, const alb_blob *blob, void *out) {
+  const uint32_t left = blob->inputs[blob->input_count - 2], right = blob->inputs[blob->input_count - 1];
+  const size_t n = (size_t)blob_at(m, left)->elements, k = (size_t)blob_at(m, right)->elements;
+  float *factors = malloc((n + k + 1) * sizeof *factors);
+  if (!factors) return alb_fail_memory(m->diag, (n + k) * sizeof *factors, "factors");
+  const size_t columns = (size_t)blob->columns, rank = columns ? k / columns : 0;
+  adding a = {factors, factors + n, rank, columns, out};
+  alb_status status = make_base(m, blob, out);
+  if (status == ALB_OK) status = cast_f32(m, left, factors);
+  if (status == ALB_OK) status = cast_f32(m, right, factors + n);
+  if (status == ALB_OK) alb_parallel((size_t)blob->rows, WORTH_A_THREAD / (k + 1) + 1, add_rows, &a);
+  free(factors);
+  return status;
+}
+
 static alb_status make_quant(const maker *m, const alb_blob *blob, void *out) {
   return alb_intn_bits(blob->kind == ALB_BLOB_SCALE ? blob->of : blob->dtype) ? make_intn(m, blob, out)
                                                                               : make_int8(m, blob, out);
@@ -313,7 +375,7 @@ static alb_status make(const maker *m, uint32_t id, void *out) {
       [ALB_BLOB_BYTES] = make_bytes, [ALB_BLOB_CAST] = make_cast,           [ALB_BLOB_CONCAT] = make_concat,
       [ALB_BLOB_MEAN] = make_mean,   [ALB_BLOB_TRANSPOSE] = make_transpose, [ALB_BLOB_QUANT] = make_quant,
       [ALB_BLOB_WIDE] = make_wide,   [ALB_BLOB_SCALE] = make_quant,         [ALB_BLOB_COPY] = make_copy,
-      [ALB_BLOB_PART] = make_part,
+      [ALB_BLOB_PART] = make_part,   [ALB_BLOB_RESIDUAL] = make_residual,
   };
   if (m->depth > MAX_DEPTH) return alb_fail(m->diag, ALB_INTERNAL, "recipes nest deeper than %d", MAX_DEPTH);
   return makers[blob_at(m, id)->kind](m, blob_at(m, id), out);

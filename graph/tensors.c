@@ -154,6 +154,39 @@ alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_
   return push_blob(diag, table, &copy, blob);
 }
 
+bool alb_blob_is_residual(const alb_tensors *table, uint32_t blob) {
+  return table->blobs.items[blob].kind == ALB_BLOB_RESIDUAL;
+}
+
+alb_residual alb_blob_residual(const alb_tensors *table, uint32_t blob) {
+  const alb_blob *b = &table->blobs.items[blob];
+  const size_t n = b->input_count;
+  return (alb_residual){b->inputs[0], n > 3 ? b->inputs[1] : ALB_NO_BLOB, b->inputs[n - 2], b->inputs[n - 1]};
+}
+
+uint32_t alb_blob_base(const alb_tensors *table, uint32_t blob) {
+  return alb_blob_is_residual(table, blob) ? table->blobs.items[blob].inputs[0] : blob;
+}
+
+alb_dtype alb_tensor_stored(const alb_tensors *table, uint32_t tensor) {
+  return table->blobs.items[alb_blob_base(table, table->tensors.items[tensor].blob)].dtype;
+}
+
+alb_blob alb_residual_recipe(const alb_residual *parts, uint64_t rows, uint64_t columns, uint32_t inputs[4]) {
+  size_t n = 0;
+  inputs[n++] = parts->base;
+  if (parts->base_scale != ALB_NO_BLOB) inputs[n++] = parts->base_scale;
+  inputs[n++] = parts->left;
+  inputs[n++] = parts->right;
+  return (alb_blob){.kind = ALB_BLOB_RESIDUAL,
+                    .dtype = ALB_F32,
+                    .elements = rows * columns,
+                    .rows = rows,
+                    .columns = columns,
+                    .inputs = inputs,
+                    .input_count = n};
+}
+
 alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
                                uint32_t *out) {
   const alb_blob *from = &table->blobs.items[blob];

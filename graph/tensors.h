@@ -32,8 +32,8 @@ typedef struct alb_blob {
   alb_blob_kind kind;
   alb_dtype dtype;
   uint64_t elements;      /* of int4 to int6 without those that fill the rows' last groups */
-  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE, WIDE: the shape of inputs[0]; COPY: rows = number of the copy;
-                             PART: rows = the first element */
+  uint64_t rows, columns; /* TRANSPOSE, QUANT, SCALE, WIDE, RESIDUAL: the shape of inputs[0]; COPY: rows = number of the
+                             copy; PART: rows = the first element */
   alb_dtype of;           /* SCALE: the type of QUANT's elements; NONE: int8 */
   alb_span bytes;         /* kind BYTES */
   const uint32_t *inputs; /* other kinds; in the table's arena */
@@ -91,6 +91,21 @@ alb_status alb_tensors_new_recipe(alb_diag *diag, alb_tensors *table, const alb_
 /* The transpose of a rows x columns blob; that of a transpose is what was transposed. */
 alb_status alb_blob_transposed(alb_diag *diag, alb_tensors *table, uint32_t blob, uint64_t rows, uint64_t columns,
                                uint32_t *out);
+
+/* The parts of a RESIDUAL: a base and two factors. */
+typedef struct alb_residual {
+  uint32_t base, base_scale; /* base_scale: ALB_NO_BLOB unless the base is quantised */
+  uint32_t left, right;      /* [rows, rank] and [rank, columns], of one float type */
+} alb_residual;
+
+bool alb_blob_is_residual(const alb_tensors *table, uint32_t blob);
+alb_residual alb_blob_residual(const alb_tensors *table, uint32_t blob); /* of a RESIDUAL */
+/* The blob that is stored for this one: the base of a RESIDUAL, else the blob itself. */
+uint32_t alb_blob_base(const alb_tensors *table, uint32_t blob);
+/* The element type that a tensor is stored as: that of the base, where its blob is a RESIDUAL. */
+alb_dtype alb_tensor_stored(const alb_tensors *table, uint32_t tensor);
+/* The recipe of a RESIDUAL of rows x columns, to be added; `inputs` is room for its inputs. */
+alb_blob alb_residual_recipe(const alb_residual *parts, uint64_t rows, uint64_t columns, uint32_t inputs[4]);
 
 /* The id of the tensor of that name, or ALB_NO_TENSOR. */
 uint32_t alb_tensors_find(const alb_tensors *table, alb_str name);

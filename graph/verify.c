@@ -45,9 +45,14 @@ static alb_status verify_node(alb_diag *diag, const alb_graph *graph, size_t f, 
   return node->op == ALB_OP_CALL ? verify_call(diag, graph, f, i) : ALB_OK;
 }
 
-/* Float types are stored forms of one thing: sets may differ in them until quantize-weights. */
-static bool same_kind(alb_type a, alb_type b) {
-  if (alb_dtype_is_float(a.dtype) && alb_dtype_is_float(b.dtype)) b.dtype = a.dtype;
+/* Float types are stored forms of one thing: sets may differ in them until quantize-weights. So are all types that a
+ * residual's base may have: one layer has the base, others have it with their factors. */
+static bool same_kind(const alb_tensors *tensors, uint32_t x, uint32_t y) {
+  const alb_type a = alb_tensor_type(tensors, x);
+  alb_type b = alb_tensor_type(tensors, y);
+  const bool residual = alb_blob_is_residual(tensors, tensors->tensors.items[x].blob) ||
+                        alb_blob_is_residual(tensors, tensors->tensors.items[y].blob);
+  if (residual || (alb_dtype_is_float(a.dtype) && alb_dtype_is_float(b.dtype))) b.dtype = a.dtype;
   return alb_type_equal(&a, &b);
 }
 
@@ -60,9 +65,8 @@ static alb_status verify_set_types(alb_diag *diag, const alb_graph *graph, const
     const alb_set *set = &graph->sets.items[node->set];
     if (!first || first->count != set->count) first = set;
     for (size_t k = 0; k < set->count; k++) {
-      const alb_type a = alb_tensor_type(graph->tensors, first->tensors[k]);
-      const alb_type b = alb_tensor_type(graph->tensors, set->tensors[k]);
-      if (!same_kind(a, b)) return broken(diag, function, i, "sets of one function differ in type");
+      if (!same_kind(graph->tensors, first->tensors[k], set->tensors[k]))
+        return broken(diag, function, i, "sets of one function differ in type");
     }
   }
   return ALB_OK;

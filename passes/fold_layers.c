@@ -29,13 +29,18 @@ static bool is_folded(const folder *f, const alb_layer_parameter *parameter) {
   return (parameter->ffn ? mode->ffn : mode->attention) && (parameter->matrix || f->options->share_norms);
 }
 
-/* True when all layers of a group bind the same blob to the parameter. */
+/* What a layer shares with others: the blob of its parameter, or that of the base. */
+static uint32_t shared_blob(const folder *f, size_t layer, size_t parameter) {
+  return alb_blob_base(f->graph->tensors, tensor_at(f, layer, parameter)->blob);
+}
+
+/* True when all layers of a group bind the same blob to the parameter, as it is or with factors. */
 static bool group_is_equal(const folder *f, size_t parameter, uint32_t group) {
   uint32_t blob = ALB_NO_BLOB;
   for (size_t l = 0; l < f->table.layers; l++) {
     if (f->groups.group_of[l] != group) continue;
-    if (blob == ALB_NO_BLOB) blob = tensor_at(f, l, parameter)->blob;
-    if (blob != tensor_at(f, l, parameter)->blob) return false;
+    if (blob == ALB_NO_BLOB) blob = shared_blob(f, l, parameter);
+    if (blob != shared_blob(f, l, parameter)) return false;
   }
   return true;
 }
@@ -119,8 +124,21 @@ static alb_status note_change(const folder *f, alb_fold_change change) {
   return alb_vec_push(&report->changes, change) ? ALB_OK : alb_fail_memory(f->diag, sizeof change, "the fold report");
 }
 
+static bool has_factors(const folder *f, size_t parameter, uint32_t group) {
+  bool found = false;
+  for (size_t l = 0; l < f->table.layers; l++) {
+    if (f->groups.group_of[l] != group) continue;
+    found = found || alb_blob_is_residual(f->graph->tensors, tensor_at(f, l, parameter)->blob);
+  }
+  return found;
+}
+
 static alb_status check_float(const folder *f, size_t parameter) {
-  const alb_dtype dtype = tensor_at(f, 0, parameter)->dtype;
+  const alb_dtype dtype = alb_tensor_stored(f->graph->tensors, *alb_layer_tensor(&f->table, 0, parameter));
+  for (uint32_t g = 0; g < f->groups.count; g++) {
+    if (group_is_equal(f, parameter, g) || !has_factors(f, parameter, g)) continue;
+    return alb_fail(f->diag, ALB_UNSUPPORTED, "layers with factors that differ cannot be folded: fold the source");
+  }
   if (!alb_dtype_is_quantised(dtype)) return ALB_OK;
   return alb_fail(f->diag, ALB_UNSUPPORTED, "layers of %s weights that differ cannot be folded: fold the source",
                   alb_dtype_name(dtype));
@@ -136,20 +154,25 @@ static alb_status fold_parameter(const folder *f, size_t parameter, size_t *chan
   alb_fold_change change = {.parameter = f->table.parameters[parameter].name};
   uint32_t *folded = ALB_NEW_ARRAY(f->scratch, uint32_t, f->groups.count);
   if (!folded) return alb_fail_memory(f->diag, f->groups.count * sizeof *folded, "groups");
-  for (uint32_t g = 0; g < f->groups.count; g++) ALB_TRY(fold_group(f, parameter, g, &change, &folded[g]));
-  for (size_t l = 0; l < f->table.layers; l++)
-    *alb_layer_tensor(&f->table, l, parameter) = folded[f->groups.group_of[l]];
+  for (uint32_t g = 0; g < f->groups.count; g++) {
+    folded[g] = ALB_NONE; /* what has factors is one already */
+    if (!has_factors(f, parameter, g)) ALB_TRY(fold_group(f, parameter, g, &change, &folded[g]));
+  }
+  for (size_t l = 0; l < f->table.layers; l++) {
+    const uint32_t tensor = folded[f->groups.group_of[l]];
+    if (tensor != ALB_NONE) *alb_layer_tensor(&f->table, l, parameter) = tensor;
+  }
   *changes += unequal;
   return note_change(f, change);
 }
 
-/* A blob of its own for a tensor that an earlier layer binds too. */
+/* A blob of its own for a tensor that an earlier layer binds too, or whose base others have. */
 static alb_status unshare(const folder *f, size_t layer, size_t parameter, size_t *changes) {
   uint32_t *tensor = alb_layer_tensor(&f->table, layer, parameter);
   size_t earlier = 0;
   while (*alb_layer_tensor(&f->table, earlier, parameter) != *tensor) earlier++;
-  if (earlier == layer) return ALB_OK;
   const alb_tensor old = f->graph->tensors->tensors.items[*tensor];
+  if (earlier == layer && !alb_blob_is_residual(f->graph->tensors, old.blob)) return ALB_OK;
   const alb_blob *source = &f->graph->tensors->blobs.items[old.blob];
   const alb_blob copy = {.kind = ALB_BLOB_COPY,
                          .dtype = source->dtype,
@@ -185,17 +208,57 @@ static bool is_lossy(const folder *f, size_t parameter) {
   return false;
 }
 
+static alb_status check_rank(const folder *f, size_t parameter) {
+  const alb_tensor *t = tensor_at(f, 0, parameter);
+  const uint64_t least = t->dims[0] < t->dims[1] ? t->dims[0] : t->dims[1];
+  if (f->options->residual <= least) return ALB_OK;
+  return alb_fail(f->diag, ALB_USAGE, "--residual %zu: %s of [%llu,%llu] has factors of rank %llu at most",
+                  f->options->residual, f->table.parameters[parameter].name, (unsigned long long)t->dims[0],
+                  (unsigned long long)t->dims[1], (unsigned long long)least);
+}
+
 /* What the helpers are told: which blocks lose. */
 static alb_status prepare(folder *f, alb_fold_job *job) {
   *job = (alb_fold_job){.graph = f->graph,
                         .table = &f->table,
                         .groups = &f->groups,
                         .norms = f->options->share_norms,
+                        .residual = f->options->residual,
                         .report = f->options->report};
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (!f->table.parameters[p].matrix || !is_lossy(f, p)) continue;
     ALB_TRY(check_float(f, p));
+    ALB_TRY(check_rank(f, p));
     *(f->table.parameters[p].ffn ? &job->ffn : &job->attention) = true;
+  }
+  return ALB_OK;
+}
+
+/* What moved with factors: known at the end. */
+static alb_status measure_sums(const folder *f, const alb_fold_job *job, size_t parameter, alb_fold_change *change) {
+  alb_status status = ALB_OK;
+  change->moved = change->energy = 0;
+  for (size_t l = 0; status == ALB_OK && l < f->table.layers; l++) {
+    const uint32_t source = job->source[l * f->table.parameter_count + parameter],
+                   now = tensor_at(f, l, parameter)->blob;
+    const size_t n = (size_t)f->graph->tensors->blobs.items[now].elements;
+    float *values = malloc((n ? n : 1) * sizeof *values);
+    status = values ? alb_blob_f32(f->diag, f->graph->tensors, now, values)
+                    : alb_fail_memory(f->diag, n * sizeof *values, "a folded weight");
+    if (status == ALB_OK) status = measure_layer(f, f->graph->tensors->tensors.items[source].blob, values, n, change);
+    free(values);
+  }
+  return status;
+}
+
+static alb_status measure_again(const folder *f, const alb_fold_job *job) {
+  alb_fold_report *report = f->options->report;
+  if (!report || !report->residuals || !f->options->measure) return ALB_OK;
+  for (size_t i = 0; i < report->changes.count; i++) {
+    for (size_t p = 0; p < f->table.parameter_count; p++) {
+      if (report->changes.items[i].parameter != f->table.parameters[p].name) continue;
+      ALB_TRY(measure_sums(f, job, p, &report->changes.items[i]));
+    }
   }
   return ALB_OK;
 }
@@ -212,7 +275,8 @@ static alb_status fold_all(folder *f, alb_fold_job *job, size_t *changes) {
   for (size_t p = 0; p < f->table.parameter_count; p++) {
     if (is_folded(f, &f->table.parameters[p])) ALB_TRY(fold_parameter(f, p, changes));
   }
-  return lossy && options->refit ? options->refit(f->diag, options->refit_context, job) : ALB_OK;
+  if (lossy && options->refit) ALB_TRY(options->refit(f->diag, options->refit_context, job));
+  return measure_again(f, job);
 }
 
 static alb_status fold(folder *f, size_t *changes) {

@@ -6,7 +6,7 @@
  *   %4 = attention %1 %2 %3 heads=h
  *
  * In the rolled layer function only, and only where stacking costs no bytes: layers that share a
- * query but not the key with it stay as they are. Needs roll-layers. Keeps all values. */
+ * query but not the key with it stay as they are, as do matrices with factors. Needs roll-layers. Keeps all values. */
 #include "graph/build_encoder.h"
 #include "passes/layer_table.h"
 
@@ -65,8 +65,19 @@ static size_t distinct(const alb_graph *graph, const alb_layer_table *table, con
   return found;
 }
 
+/* The three would need factors of three times the size. */
+static bool has_factors(const alb_graph *graph, const alb_layer_table *table, const match *m) {
+  for (size_t l = 0; l < table->layers; l++) {
+    for (size_t i = 0; i < 3; i++) {
+      if (alb_blob_is_residual(graph->tensors, blob_of(graph, table, l, m->weights[i]))) return true;
+    }
+  }
+  return false;
+}
+
 static bool costs_no_bytes(const alb_graph *graph, const alb_layer_table *table, const match *m) {
   size_t alone = 0;
+  if (has_factors(graph, table, m)) return false;
   for (size_t i = 0; i < 3; i++) alone += distinct(graph, table, &m->weights[i], 1);
   return 3 * distinct(graph, table, m->weights, 3) <= alone;
 }

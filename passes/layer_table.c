@@ -62,28 +62,35 @@ size_t alb_layer_table_sets(const alb_layer_table *table) {
   return sets;
 }
 
-static bool same_matrices(const alb_layer_table *table, bool ffn, size_t a, size_t b) {
+/* One tensor, or one base. */
+static bool same_matrix(const alb_tensors *tensors, uint32_t a, uint32_t b) {
+  const uint32_t x = tensors->tensors.items[a].blob, y = tensors->tensors.items[b].blob;
+  if (!alb_blob_is_residual(tensors, x) && !alb_blob_is_residual(tensors, y)) return a == b;
+  return alb_blob_base(tensors, x) == alb_blob_base(tensors, y);
+}
+
+static bool same_matrices(const alb_layer_table *table, const alb_tensors *tensors, bool ffn, size_t a, size_t b) {
   for (size_t p = 0; p < table->parameter_count; p++) {
     if (!table->parameters[p].matrix || table->parameters[p].ffn != ffn) continue;
-    if (*alb_layer_tensor(table, a, p) != *alb_layer_tensor(table, b, p)) return false;
+    if (!same_matrix(tensors, *alb_layer_tensor(table, a, p), *alb_layer_tensor(table, b, p))) return false;
   }
   return true;
 }
 
-static size_t first_same(const alb_layer_table *table, bool ffn, size_t layer) {
+static size_t first_same(const alb_layer_table *table, const alb_tensors *tensors, bool ffn, size_t layer) {
   size_t first = 0;
-  while (!same_matrices(table, ffn, first, layer)) first++;
+  while (!same_matrices(table, tensors, ffn, first, layer)) first++;
   return first;
 }
 
-size_t alb_layer_table_block_sets(const alb_layer_table *table, bool ffn) {
+size_t alb_layer_table_block_sets(const alb_layer_table *table, const alb_tensors *tensors, bool ffn) {
   size_t sets = 0;
-  for (size_t l = 0; l < table->layers; l++) sets += first_same(table, ffn, l) == l;
+  for (size_t l = 0; l < table->layers; l++) sets += first_same(table, tensors, ffn, l) == l;
   return sets;
 }
 
-void alb_layer_table_block_map(const alb_layer_table *table, bool ffn, uint32_t *out) {
-  for (size_t l = 0; l < table->layers; l++) out[l] = (uint32_t)first_same(table, ffn, l);
+void alb_layer_table_block_map(const alb_layer_table *table, const alb_tensors *tensors, bool ffn, uint32_t *out) {
+  for (size_t l = 0; l < table->layers; l++) out[l] = (uint32_t)first_same(table, tensors, ffn, l);
 }
 
 alb_status alb_layer_table_write(alb_diag *diag, alb_graph *graph, const alb_layer_table *table) {

@@ -25,10 +25,11 @@ alb_status alb_layer_table_read(alb_diag *diag, const alb_graph *graph, alb_aren
 alb_status alb_layer_table_write(alb_diag *diag, alb_graph *graph, const alb_layer_table *table);
 /* How many different sets the layers use, counted by tensors. */
 size_t alb_layer_table_sets(const alb_layer_table *table);
-/* How many different sets of matrices the attention or the FFN blocks of the layers use. */
-size_t alb_layer_table_block_sets(const alb_layer_table *table, bool ffn);
+/* How many different sets of matrices the attention or the FFN blocks of the layers use; a base counts as one, with
+ * whatever factors. */
+size_t alb_layer_table_block_sets(const alb_layer_table *table, const alb_tensors *tensors, bool ffn);
 /* out[layer]: the first layer whose block has the same matrices; out[] has room for all layers. */
-void alb_layer_table_block_map(const alb_layer_table *table, bool ffn, uint32_t *out);
+void alb_layer_table_block_map(const alb_layer_table *table, const alb_tensors *tensors, bool ffn, uint32_t *out);
 
 static inline uint32_t *alb_layer_tensor(const alb_layer_table *table, size_t layer, size_t parameter) {
   return &table->tensors[layer * table->parameter_count + parameter];

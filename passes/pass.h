@@ -55,6 +55,9 @@ typedef struct alb_fold_report {
   size_t permuted;                  /* FFN blocks that were another one with neurons in another order, and use it now */
   size_t rounded;                   /* blocks that were another one up to rounding, and use it now */
   double max_delta;                 /* the largest change of a number by that */
+  size_t low_rank, low_rank_most;   /* matrices that were another one and factors, and are now; their highest rank */
+  double low_rank_delta;            /* the largest change of a number by that; 0: none */
+  size_t residuals, residual;       /* matrices that a lossy fold left factors; their rank */
   ALB_VEC(alb_fold_change) changes; /* parameters that moved, in the function's order */
 } alb_fold_report;
 
@@ -70,7 +73,9 @@ typedef struct alb_fold_job {
   const alb_groups *groups;
   bool attention, ffn;     /* whose matrices are folded with loss */
   bool norms;              /* biases and norms are folded too */
+  bool by_matrix;          /* share-related: each matrix for itself, else whole blocks of a group */
   const uint32_t *source;  /* after the fold: table->tensors as they were before it */
+  size_t residual;         /* the rank of the factors that matrices folded with loss are to get; 0: none */
   alb_fold_report *report; /* may be NULL */
 } alb_fold_job;
 
@@ -93,12 +98,15 @@ typedef struct alb_pass_options {
   bool share_norms;          /* fold-layers: fold LayerNorms and biases too; default false */
   bool measure;              /* fold-layers: measure how far weights move; default false */
   alb_fold_report *report;   /* fold-layers; may be NULL */
+  alb_fold_helper *bases;    /* share-related: makes matrices a base and factors; default NULL */
   alb_fold_helper *align;    /* fold-layers: called before a fold with loss; default NULL: the layers as they are */
   alb_fold_helper *refit;    /* fold-layers: called after it; default NULL */
   alb_round_helper *round;   /* quantize-weights: called before it makes int4 to int6; default NULL */
   alb_factor_helper *factor; /* factor-words: default NULL: tables stay whole */
-  void *align_context, *refit_context, *round_context, *factor_context;
+  void *bases_context, *align_context, *refit_context, *round_context, *factor_context;
   size_t embedding_size; /* factor-words: default 0: tables stay whole */
+  size_t residual;       /* fold-layers: the rank of factors that `refit` gives what loses; default 0: none */
+  bool factors;          /* quantize-weights: the output has places for factors of matrices; default false */
   alb_dtype dtype;       /* quantize-weights: matrices; default f32 */
   alb_dtype tables;      /* quantize-weights; default: as matrices, int8 if they are int4 to int6 */
 } alb_pass_options;

@@ -6,7 +6,9 @@
  * int8 is symmetric with one scale a row: a row is an output channel of a matrix, a word of a
  * table. int4, int5 and int6 have a scale for each 32 of a row; tables of a model of such matrices are int8 unless
  * asked otherwise. Tables of positions and token types are int8 or f16 where those of words are quantised. Every use of
- * a shared tensor sees the same quantised bytes, stored once. */
+ * a shared tensor sees the same quantised bytes, stored once.
+ * Where the output has places for factors, a matrix that is a base and factors stays that: the base is stored in the
+ * asked dtype, its factors in f16 unless that is f32 or the base's own. */
 #include "base/intn.h"
 #include "graph/build_encoder.h"
 #include "passes/pass.h"
@@ -31,21 +33,46 @@ static alb_status add_recipe(alb_diag *diag, alb_tensors *tensors, const alb_ten
   return alb_tensors_recipe(diag, tensors, &recipe, blob);
 }
 
+/* Recipes over tensor->blob: the elements as dtype, and their scales or ALB_NO_BLOB. */
+static alb_status add_recipes(alb_diag *diag, alb_tensors *tensors, const alb_tensor *tensor, alb_dtype dtype,
+                              uint32_t *blob, uint32_t *scale) {
+  const bool grouped = alb_intn_bits(dtype) != 0;
+  *scale = ALB_NO_BLOB;
+  if (!alb_dtype_is_quantised(dtype)) {
+    return add_recipe(diag, tensors, tensor, ALB_BLOB_CAST, dtype, ALB_DTYPE_NONE, blob);
+  }
+  ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_SCALE, grouped ? ALB_F16 : ALB_F32,
+                     grouped ? dtype : ALB_DTYPE_NONE, scale));
+  return add_recipe(diag, tensors, tensor, ALB_BLOB_QUANT, dtype, ALB_DTYPE_NONE, blob);
+}
+
 static alb_status convert(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb_dtype dtype) {
   alb_tensor *tensor = &tensors->tensors.items[id];
-  uint32_t blob, scale = ALB_NO_BLOB;
-  if (alb_dtype_is_quantised(dtype)) {
-    const bool grouped = alb_intn_bits(dtype) != 0;
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_SCALE, grouped ? ALB_F16 : ALB_F32,
-                       grouped ? dtype : ALB_DTYPE_NONE, &scale));
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_QUANT, dtype, ALB_DTYPE_NONE, &blob));
-  } else {
-    ALB_TRY(add_recipe(diag, tensors, tensor, ALB_BLOB_CAST, dtype, ALB_DTYPE_NONE, &blob));
-  }
+  uint32_t blob, scale;
+  ALB_TRY(add_recipes(diag, tensors, tensor, dtype, &blob, &scale));
   tensor->blob = blob;
   tensor->scale_blob = scale;
   tensor->dtype = dtype;
   return ALB_OK;
+}
+
+static alb_status narrow_factor(alb_diag *diag, alb_tensors *tensors, uint32_t *blob) {
+  alb_tensor factor = {.blob = *blob};
+  if (tensors->blobs.items[*blob].dtype == ALB_F16) return ALB_OK;
+  return add_recipe(diag, tensors, &factor, ALB_BLOB_CAST, ALB_F16, ALB_DTYPE_NONE, blob);
+}
+
+/* The sum stays f32; its parts change. */
+static alb_status convert_residual(alb_diag *diag, alb_tensors *tensors, uint32_t id, alb_dtype dtype) {
+  alb_tensor base = tensors->tensors.items[id];
+  alb_residual parts = alb_blob_residual(tensors, base.blob);
+  base.blob = parts.base;
+  ALB_TRY(add_recipes(diag, tensors, &base, dtype, &parts.base, &parts.base_scale));
+  if (dtype != ALB_F32) ALB_TRY(narrow_factor(diag, tensors, &parts.left));
+  if (dtype != ALB_F32) ALB_TRY(narrow_factor(diag, tensors, &parts.right));
+  uint32_t inputs[4];
+  const alb_blob recipe = alb_residual_recipe(&parts, base.dims[0], base.dims[1], inputs);
+  return alb_tensors_recipe(diag, tensors, &recipe, &tensors->tensors.items[id].blob);
 }
 
 alb_dtype alb_table_dtype(const alb_pass_options *options) {
@@ -93,9 +120,12 @@ alb_status alb_pass_quantize_weights(alb_diag *diag, alb_graph *graph, const alb
   ALB_TRY(round_first(diag, graph, options, changes));
   alb_status status = alb_weight_uses(diag, &scratch, graph, &uses);
   for (uint32_t t = 0; status == ALB_OK && t < tensors->tensors.count; t++) {
-    const alb_dtype now = tensors->tensors.items[t].dtype, wanted = wanted_dtype(uses[t], options);
+    const bool residual = alb_blob_is_residual(tensors, tensors->tensors.items[t].blob),
+               apart = residual && options->factors;
+    const alb_dtype wanted = wanted_dtype(uses[t], options), stored = alb_tensor_stored(tensors, t);
+    const alb_dtype now = apart || alb_dtype_is_quantised(stored) ? stored : tensors->tensors.items[t].dtype;
     if (uses[t] == ALB_USED_NOT || now == wanted || alb_dtype_is_quantised(now)) continue;
-    status = convert(diag, tensors, t, wanted);
+    status = (apart ? convert_residual : convert)(diag, tensors, t, wanted);
     ++*changes;
   }
   alb_arena_free(&scratch);

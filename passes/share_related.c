@@ -4,8 +4,9 @@
  *   call set=1 {rows of up in another order, ... likewise}  -->    call set=2 {up, bias, down, ...}
  *
  * Neurons in another order give the same function, whatever the mode; sums run in another order. Layers that are equal
- * up to rounding are made one only where the mode folds their block, and within a group. Needs dedup-blobs and
- * roll-layers; before fold-layers, which sees equal layers then. */
+ * up to rounding are made one only where the mode folds their block (or is "related"), and within a group; so are
+ * matrices that are another one and factors, by options->bases. Needs dedup-blobs and roll-layers; before fold-layers,
+ * which sees equal layers then. */
 #include <math.h>
 
 #include "passes/layer_relation.h"
@@ -21,7 +22,7 @@ typedef struct sharer {
 
 static bool is_folded(const sharer *s, bool ffn) {
   const alb_share_facts *mode = alb_share_info(s->options->mode);
-  return ffn ? mode->ffn : mode->attention;
+  return s->options->mode == ALB_SHARE_RELATED ? true : ffn ? mode->ffn : mode->attention;
 }
 
 /* Rounding does not add up: only to a layer that is not like another one itself. */
@@ -66,6 +67,25 @@ static alb_status share_block(const sharer *s, bool ffn, size_t *changes) {
   return ALB_OK;
 }
 
+/* Matrices that are another one and factors of low rank. */
+static alb_status share_bases(sharer *s, size_t *changed) {
+  const alb_fold_job job = {.graph = s->graph,
+                            .table = &s->table,
+                            .groups = &s->groups,
+                            .attention = is_folded(s, false),
+                            .ffn = is_folded(s, true),
+                            .by_matrix = s->options->mode == ALB_SHARE_RELATED,
+                            .report = s->options->report};
+  if (!s->options->bases || (!job.attention && !job.ffn)) return ALB_OK;
+  const size_t count = s->table.layers * s->table.parameter_count;
+  uint32_t *before = ALB_NEW_ARRAY(s->scratch, uint32_t, count);
+  if (!before) return alb_fail_memory(s->diag, count * sizeof *before, "layers");
+  memcpy(before, s->table.tensors, count * sizeof *before);
+  ALB_TRY(s->options->bases(s->diag, s->options->bases_context, &job));
+  for (size_t i = 0; i < count; i++) *changed += before[i] != s->table.tensors[i];
+  return ALB_OK;
+}
+
 static alb_status share(sharer *s, size_t *changes) {
   size_t changed = 0;
   ALB_TRY(alb_layer_table_read(s->diag, s->graph, s->scratch, &s->table));
@@ -73,6 +93,7 @@ static alb_status share(sharer *s, size_t *changes) {
   if (!s->table.layers) return ALB_OK;
   if (is_folded(s, false)) ALB_TRY(share_block(s, false, &changed));
   ALB_TRY(share_block(s, true, &changed));
+  ALB_TRY(share_bases(s, &changed));
   *changes += changed;
   return changed ? alb_layer_table_write(s->diag, s->graph, &s->table) : ALB_OK;
 }

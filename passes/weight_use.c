@@ -73,7 +73,7 @@ static alb_dtype narrower(alb_dtype a, alb_dtype b) {
 alb_dtype alb_use_dtype(const alb_tensors *tensors, const alb_use *uses, size_t count, alb_use use) {
   alb_dtype found = ALB_DTYPE_NONE, quantised = ALB_DTYPE_NONE;
   for (size_t t = 0; t < count; t++) {
-    const alb_dtype dtype = tensors->tensors.items[t].dtype;
+    const alb_dtype dtype = alb_tensor_stored(tensors, (uint32_t)t);
     if (uses[t] != use) continue;
     if (alb_dtype_is_quantised(dtype)) quantised = narrower(quantised, dtype);
     found = found == ALB_DTYPE_NONE || found == dtype ? dtype : ALB_F32;

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/low_rank.h"
 #include "base/pages.h"
 #include "format/layout.h"
 #include "runtime/kernels/kernels.h"
@@ -24,8 +25,14 @@ static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id
   if (alb_dtype_is_quantised(dtype) && vector) {
     return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" is a quantised vector", tensor->name);
   }
+  if (tensor->left_blob && use != ALB_USE_MATRIX) {
+    return alb_fail(diag, ALB_UNSUPPORTED, "tensor \"%s\" has factors and is no matrix", tensor->name);
+  }
   *out = (alb_weight){.use = use,
-                      .dtype = dtype,
+                      .dtype = tensor->left_blob ? ALB_F32 : dtype,
+                      .base = dtype,
+                      .left = tensor->left_blob,
+                      .right = tensor->right_blob,
                       .rows = vector ? 1 : (size_t)tensor->dims[0],
                       .columns = (size_t)tensor->dims[vector ? 0 : 1],
                       .blob = tensor->blob,
@@ -35,8 +42,8 @@ static alb_status describe(alb_diag *diag, const alb_reader *reader, uint32_t id
 }
 
 static bool same(const alb_weight *a, const alb_weight *b) {
-  return a->blob == b->blob && a->scale_blob == b->scale_blob && a->use == b->use && a->dtype == b->dtype &&
-         a->rows == b->rows && a->columns == b->columns;
+  return a->blob == b->blob && a->scale_blob == b->scale_blob && a->use == b->use && a->base == b->base &&
+         a->left == b->left && a->right == b->right && a->rows == b->rows && a->columns == b->columns;
 }
 
 static alb_status find_chain(alb_diag *diag, alb_weights *weights, uint32_t blob, alb_weight_use use,
@@ -52,7 +59,7 @@ alb_status alb_weights_get(alb_diag *diag, alb_weights *weights, uint32_t tensor
                            alb_weight **out) {
   alb_weight found, **chain = NULL;
   ALB_TRY(describe(diag, weights->reader, tensor, use, &found));
-  ALB_TRY(find_chain(diag, weights, found.blob, use, &chain));
+  ALB_TRY(find_chain(diag, weights, found.left ? found.left - 1 : found.blob, use, &chain));
   for (*out = *chain; *out; *out = (*out)->next) {
     if (same(*out, &found)) return ALB_OK;
   }
@@ -103,9 +110,11 @@ static const uint8_t *scales_of(const alb_weights *weights, const alb_weight *we
 typedef struct packing {
   const alb_weight *weight;
   const uint8_t *bytes;
-  const uint8_t *scales; /* int4 to int6: [rows][groups of columns] f16 */
-  float *widened;        /* [workers][PACK_ROWS][columns]; only for f16 and bf16 */
-  atomic_bool failed;    /* a value that can't be packed was met */
+  const uint8_t *scales;     /* int4 to int6: [rows][groups of columns] f16; of a base, int8: [rows] f32 */
+  float *widened;            /* [workers][PACK_ROWS][columns]; NULL where rows are packed as they are stored */
+  const float *left, *right; /* factors; NULL: none */
+  size_t rank;
+  atomic_bool failed; /* a value that can't be packed was met */
 } packing;
 
 /* -128 would overflow the kernels' sums; the converter never writes it. */
@@ -113,29 +122,40 @@ static bool has_minus_128(const int8_t *values, size_t n) {
   return memchr(values, 0x80, n) != NULL;
 }
 
+/* Rows as f32, with what the factors add to them. */
+static void pack_wide_rows(const packing *p, size_t first, size_t count, float *wide) {
+  const alb_weight *w = p->weight;
+  for (size_t r = 0; r < count; r++) {
+    (void)alb_gather_row(w->base, p->bytes, p->scales, first + r, w->columns, false, wide + r * w->columns);
+  }
+  if (p->left) alb_low_rank_add(p->left + first * p->rank, p->right, count, p->rank, w->columns, wide);
+  alb_pack_f32(wide, first, count, w->rows, w->columns, w->owned);
+}
+
+static void pack_intn_rows(const packing *p, unsigned bits, size_t first, size_t count) {
+  const alb_weight *w = p->weight;
+  const size_t at = first * (size_t)alb_intn_groups(w->columns);
+  alb_pack_intn(bits, p->bytes + at * alb_intn_bytes(bits), p->scales + 2 * at, first, count, w->rows, w->columns,
+                w->owned);
+}
+
 static void pack_rows(void *context, size_t task, size_t worker) {
   packing *p = context;
   const alb_weight *w = p->weight;
-  const size_t first = task * PACK_ROWS;
+  const size_t first = task * PACK_ROWS, at = first * w->columns;
   const size_t count = w->rows - first < PACK_ROWS ? w->rows - first : PACK_ROWS;
-  const unsigned bits = alb_intn_bits(w->dtype);
-  if (bits) {
-    const size_t at = first * (size_t)alb_intn_groups(w->columns);
-    alb_pack_intn(bits, p->bytes + at * alb_intn_bytes(bits), p->scales + 2 * at, first, count, w->rows, w->columns,
-                  w->owned);
-    return;
+  const unsigned bits = alb_intn_bits(w->base);
+  if (w->base == ALB_I8 && has_minus_128((const int8_t *)p->bytes + at, count * w->columns)) {
+    atomic_store(&p->failed, true);
   }
-  const uint8_t *rows = p->bytes + first * w->columns * alb_dtype_bytes(w->dtype);
-  if (w->dtype == ALB_I8) {
-    if (has_minus_128((const int8_t *)rows, count * w->columns)) atomic_store(&p->failed, true);
-    alb_pack_s8((const int8_t *)rows, first, count, w->rows, w->columns, w->owned);
-  } else if (w->dtype == ALB_F32) {
-    alb_pack_f32((const float *)(const void *)rows, first, count, w->rows, w->columns, w->owned);
-  } else {
-    float *wide = p->widened + worker * PACK_ROWS * w->columns;
-    (void)alb_to_f32(w->dtype, rows, count * w->columns, wide); /* f16 or bf16: can't fail */
-    alb_pack_f32(wide, first, count, w->rows, w->columns, w->owned);
-  }
+  if (p->widened)
+    pack_wide_rows(p, first, count, p->widened + worker * PACK_ROWS * w->columns);
+  else if (bits)
+    pack_intn_rows(p, bits, first, count);
+  else if (w->base == ALB_I8)
+    alb_pack_s8((const int8_t *)p->bytes + at, first, count, w->rows, w->columns, w->owned);
+  else
+    alb_pack_f32((const float *)(const void *)p->bytes + at, first, count, w->rows, w->columns, w->owned);
 }
 
 static alb_status packed_bytes(alb_diag *diag, const alb_weight *weight, size_t *bytes) {
@@ -161,19 +181,46 @@ alb_status alb_weights_count(alb_diag *diag, alb_weight *weight, size_t *bytes) 
   return alb_fail(diag, ALB_OVERFLOW, "tensor \"%s\" is too large", weight->name);
 }
 
+/* A factor's numbers as f32, to be freed. */
+static alb_status widen_factor(alb_diag *diag, const alb_weights *weights, uint32_t id, float **out, size_t *n) {
+  const alb_stored_blob blob = alb_reader_blob(weights->reader, id - 1);
+  size_t bytes;
+  *n = blob.bytes.n / blob.width;
+  *out = alb_mul_ok(*n, sizeof **out, &bytes) ? malloc(bytes) : NULL;
+  if (!*out) return alb_fail_memory(diag, *n, "a factor");
+  (void)alb_to_f32(blob.width == 2 ? ALB_F16 : ALB_F32, blob.bytes.p, *n, *out);
+  return ALB_OK;
+}
+
+/* Room for rows as f32, where they are not packed as they are stored, and the factors. */
+static alb_status widen(alb_diag *diag, const alb_weights *weights, const alb_weight *weight, alb_pool *pool,
+                        packing *p, float *factors[2]) {
+  size_t wide, n;
+  if (weight->base != ALB_F16 && weight->base != ALB_BF16 && !weight->left) return ALB_OK;
+  const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
+  p->widened = ok ? malloc(wide) : NULL;
+  if (!p->widened) return alb_fail_memory(diag, ok ? wide : 0, weight->name);
+  if (!weight->left) return ALB_OK;
+  ALB_TRY(widen_factor(diag, weights, weight->left, &factors[0], &n));
+  p->rank = n / weight->rows;
+  ALB_TRY(widen_factor(diag, weights, weight->right, &factors[1], &n));
+  p->left = factors[0];
+  p->right = factors[1];
+  return ALB_OK;
+}
+
 static alb_status prepare_matrix(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   packing p = {.weight = weight, .bytes = source(weights, weight)};
-  size_t bytes, wide = 0;
-  if (alb_intn_bits(weight->dtype)) p.scales = scales_of(weights, weight);
+  float *factors[2] = {NULL, NULL};
+  size_t bytes;
+  if (weight->scale_blob) p.scales = scales_of(weights, weight);
   ALB_TRY(packed_bytes(diag, weight, &bytes));
-  if (weight->dtype == ALB_F16 || weight->dtype == ALB_BF16) {
-    const bool ok = alb_mul_ok(weight->columns, alb_pool_threads(pool) * PACK_ROWS * sizeof(float), &wide);
-    p.widened = ok ? malloc(wide) : NULL;
-    if (!p.widened) return alb_fail_memory(diag, wide, weight->name);
-  }
-  const alb_status status = allocate(diag, weights, weight, bytes);
+  alb_status status = widen(diag, weights, weight, pool, &p, factors);
+  if (status == ALB_OK) status = allocate(diag, weights, weight, bytes);
   if (status == ALB_OK) alb_pool_run(pool, pack_rows, &p, (weight->rows + PACK_ROWS - 1) / PACK_ROWS);
   free(p.widened);
+  free(factors[0]);
+  free(factors[1]);
   if (!p.failed) return status;
   return alb_fail(diag, ALB_MALFORMED, "tensor \"%s\" holds the value -128, which is not allowed", weight->name);
 }
@@ -197,7 +244,7 @@ static void release(const alb_weights *weights, uint32_t id) {
 
 alb_status alb_weights_prepare(alb_diag *diag, alb_weights *weights, alb_weight *weight, alb_pool *pool) {
   if (weight->ready) return ALB_OK;
-  if (weight->scale_blob) weight->scales = scales_of(weights, weight);
+  if (weight->scale_blob && !weight->left) weight->scales = scales_of(weights, weight);
   if (weight->use == ALB_USE_MATRIX) {
     ALB_TRY(prepare_matrix(diag, weights, weight, pool));
     release(weights, weight->blob);

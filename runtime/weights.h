@@ -23,9 +23,11 @@ typedef enum alb_weight_use {
 /* One tensor for one use. The shape is known at once, the bytes when `ready`. */
 typedef struct alb_weight {
   alb_weight_use use;
-  alb_dtype dtype;           /* as stored; matrices of every float type are packed as f32 */
+  alb_dtype dtype;           /* as stored, f32 with factors; matrices of every float type are packed as f32 */
+  alb_dtype base;            /* as stored */
   size_t rows, columns;      /* a vector has one row */
   uint32_t blob, scale_blob; /* scale_blob as in the manifest: 1 + id, or 0 */
+  uint32_t left, right;      /* factors, as in the manifest */
   const char *name;          /* of the tensor, borrowed from the reader */
   bool ready, counted;       /* counted: alb_weights_count has added its bytes */
   const void *data;          /* packed matrix (int4 to int6: with its scales), f32 vector, or the table's rows */
@@ -38,7 +40,7 @@ typedef struct alb_weight {
 typedef struct alb_weights {
   const alb_reader *reader;
   alb_arena arena;
-  alb_weight **by_blob;  /* [blob * ALB_USE_COUNT + use]: chains */
+  alb_weight **by_blob;  /* [blob * ALB_USE_COUNT + use]: chains; with factors: the left one's */
   size_t prepared_bytes; /* memory taken by packed copies */
   ALB_VEC(void *) rooms; /* memory for copies, to be freed */
   unsigned char *room;   /* in the last of them: the place of the next copy */

@@ -38,9 +38,20 @@ static bool same(const fitter *f, size_t a, size_t b, int field) {
   return tensor_at(f, a, field)->blob == tensor_at(f, b, field)->blob;
 }
 
-/* A matrix that is the first of its field (which has three if they are fused) and still to be rounded. */
+/* Some layer has the matrix as a base and factors. */
+static bool has_factors(const fitter *f, int field) {
+  bool found = false;
+  for (size_t l = 0; l < f->table.layers; l++) {
+    found = found || alb_blob_is_residual(f->view.graph->tensors, tensor_at(f, l, field)->blob);
+  }
+  return found;
+}
+
+/* A matrix that is the first of its field (which has three if they are fused) and still to be rounded. Bases are left
+ * to be rounded by themselves: as other matrices than their layers' they have no inputs. */
 static bool is_due(const fitter *f, int m) {
   const int field = alb_layer_view_field(&f->view, m);
+  if (has_factors(f, field)) return false;
   const bool first = m == 0 || alb_layer_view_field(&f->view, m - 1) != field;
   return first && !f->done[f->layer * ALB_ALIGN_MATRICES + (size_t)m];
 }

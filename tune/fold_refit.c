@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/low_rank.h"
 #include "tune/fold_base.h"
+#include "tune/fold_residual.h"
 #include "tune/layer_run.h"
 #include "tune/least_squares.h"
 
@@ -18,14 +20,15 @@ typedef struct refitter {
   alb_layer_view view;
   size_t layer;
   alb_layer_run source, fold;
-  float *target; /* [tokens, hidden] */
+  float *target;                            /* [tokens, hidden] */
+  alb_factors factors[ALB_VIEW_MAX_FIELDS]; /* of the layer in hand; without numbers where it has none */
 } refitter;
 
 /* ---- what may be changed ---- */
 
 static uint32_t blob_of(const refitter *f, size_t layer, int field) {
   const uint32_t id = *alb_layer_tensor(f->job->table, layer, (size_t)f->view.parameter[field]);
-  return f->job->graph->tensors->tensors.items[id].blob;
+  return alb_blob_base(f->job->graph->tensors, f->job->graph->tensors->tensors.items[id].blob);
 }
 
 /* True when no two layers bind the same blob to the field (but, if `only`, one of them is the layer in hand). */
@@ -46,13 +49,69 @@ static bool may_fit(const refitter *f, int matrix) {
   return is_own(f, field, f32);
 }
 
+/* A matrix that the fold changed and that is to get factors. */
+static bool has_factors(const refitter *f, int field) {
+  return f->job->residual && alb_fold_lost(f->job, f->layer, (size_t)f->view.parameter[field]);
+}
+
 /* ---- one product ---- */
 
 /* Makes product m of the fold, of inputs x[tokens, k], as near to y[tokens, n] as can be. */
 static alb_status fit(refitter *f, int m, const float *x, const float *y) {
   const size_t n = alb_layer_run_out(&f->fold, m), k = alb_layer_run_in(&f->fold, m), rows = f->texts->tokens;
   float *w = f->fold.layer.part[m], *bias = f->job->norms ? NULL : f->fold.layer.part[ALB_VIEW_BIAS + m];
+  if (has_factors(f, alb_layer_view_field(&f->view, m))) {
+    memcpy(w, f->source.layer.part[m], n * k * sizeof *w);
+    return alb_fit_linear(f->diag, x, y, rows, k, n, ridge, w, NULL);
+  }
   if (may_fit(f, m)) return alb_fit_linear(f->diag, x, y, rows, k, n, ridge, w, bias);
+  return bias ? alb_fit_bias(f->diag, x, y, rows, k, n, w, bias) : ALB_OK;
+}
+
+/* c[k, k] = the second moments of x, upper triangle; what x never has counts a little. */
+static alb_status make_moments(const refitter *f, const float *x, size_t k, double *c) {
+  double trace = 0;
+  ALB_TRY(alb_fit_gram(f->diag, x, f->texts->tokens, k, c));
+  for (size_t i = 0; i < k; i++) trace += c[i * k + i];
+  for (size_t i = 0; i < k; i++) c[i * k + i] += trace > 0 ? ridge * trace / (double)k : 1;
+  return ALB_OK;
+}
+
+/* values[n, k], which are what a field should be, become the base and the factors that are nearest to them for x. */
+static alb_status narrow(refitter *f, int field, const float *x, size_t n, size_t k, double *d, double *c) {
+  float *values = f->fold.layer.field[field], *base = malloc((n * k + 1) * sizeof *base);
+  alb_factors *made = &f->factors[field];
+  if (!base) return alb_fail_memory(f->diag, n * k * sizeof *base, "a base");
+  alb_status status = alb_blob_f32(f->diag, f->job->graph->tensors, blob_of(f, f->layer, field), base);
+  for (size_t i = 0; status == ALB_OK && i < n * k; i++) d[i] = (double)values[i] - (double)base[i];
+  if (status == ALB_OK) status = make_moments(f, x, k, c);
+  if (status == ALB_OK) status = alb_low_rank_fit(f->diag, d, n, k, c, f->job->residual, made);
+  if (status == ALB_OK) {
+    memcpy(values, base, n * k * sizeof *values);
+    alb_low_rank_add(made->left, made->right, n, made->rank, k, values);
+  }
+  free(base);
+  return status;
+}
+
+static alb_status make_factors(refitter *f, int field, const float *x, size_t k) {
+  const uint32_t blob = blob_of(f, f->layer, field);
+  const size_t n = (size_t)f->job->graph->tensors->blobs.items[blob].elements / k;
+  double *d = malloc((n * k + 1) * sizeof *d), *c = calloc(k * k + 1, sizeof *c);
+  const alb_status status =
+      d && c ? narrow(f, field, x, n, k, d, c) : alb_fail_memory(f->diag, n * k * sizeof *d, "factors");
+  free(d);
+  free(c);
+  return status;
+}
+
+/* Once all matrices of a field are fitted: what its factors leave of them, and a bias that fits this. */
+static alb_status settle(refitter *f, int m, const float *x, const float *y) {
+  const int field = alb_layer_view_field(&f->view, m);
+  const size_t n = alb_layer_run_out(&f->fold, m), k = alb_layer_run_in(&f->fold, m), rows = f->texts->tokens;
+  float *w = f->fold.layer.part[m], *bias = f->job->norms ? NULL : f->fold.layer.part[ALB_VIEW_BIAS + m];
+  if (!has_factors(f, field)) return ALB_OK;
+  if (w == f->fold.layer.field[field]) ALB_TRY(make_factors(f, field, x, k));
   return bias ? alb_fit_bias(f->diag, x, y, rows, k, n, w, bias) : ALB_OK;
 }
 
@@ -64,6 +123,7 @@ static alb_status fit_output(refitter *f, int m, const float *source_in, const f
   alb_layer_run_add(&f->source, m, source_in);
   for (size_t i = 0; i < n; i++) f->target[i] = f->source.sum[i] - f->fold.x[i];
   ALB_TRY(fit(f, m, fold_in, f->target));
+  ALB_TRY(settle(f, m, fold_in, f->target));
   alb_layer_run_add(&f->fold, m, fold_in);
   return ALB_OK;
 }
@@ -83,6 +143,9 @@ static alb_status attention_block(refitter *f) {
   for (int m = ALB_ALIGN_QUERY; m <= ALB_ALIGN_VALUE; m++) {
     alb_layer_run_multiply(&f->source, m, f->source.x, source[m]);
     ALB_TRY(fit(f, m, f->fold.x, source[m]));
+  }
+  for (int m = ALB_ALIGN_QUERY; m <= ALB_ALIGN_VALUE; m++) {
+    ALB_TRY(settle(f, m, f->fold.x, source[m]));
     alb_layer_run_multiply(&f->fold, m, f->fold.x, fold[m]);
   }
   ALB_TRY(alb_layer_run_attend(f->diag, &f->source));
@@ -96,6 +159,7 @@ static alb_status ffn_block(refitter *f) {
   const size_t n = f->texts->tokens * f->view.dims.inner;
   alb_layer_run_multiply(&f->source, ALB_ALIGN_UP, f->source.x, f->source.inner);
   ALB_TRY(fit(f, ALB_ALIGN_UP, f->fold.x, f->source.inner));
+  ALB_TRY(settle(f, ALB_ALIGN_UP, f->fold.x, f->source.inner));
   alb_layer_run_multiply(&f->fold, ALB_ALIGN_UP, f->fold.x, f->fold.inner);
   alb_rows_activate(f->source.inner, n, f->view.activation, f->source.inner);
   alb_rows_activate(f->fold.inner, n, f->view.activation, f->fold.inner);
@@ -106,6 +170,22 @@ static alb_status ffn_block(refitter *f) {
 
 /* ---- layers ---- */
 
+static alb_status store_factors(refitter *f, int field) {
+  const size_t p = (size_t)f->view.parameter[field];
+  uint32_t *tensor = alb_layer_tensor(f->job->table, f->layer, p);
+  alb_fold_note_residual(f->job);
+  return alb_residual_tensor(f->diag, f->job->graph->tensors, f->job->table, f->layer, p, *tensor, &f->factors[field],
+                             tensor);
+}
+
+static void drop_factors(refitter *f) {
+  for (int i = 0; i < ALB_VIEW_MAX_FIELDS; i++) {
+    free(f->factors[i].left);
+    free(f->factors[i].right);
+    f->factors[i] = (alb_factors){0};
+  }
+}
+
 /* Binds what was changed. What may be fitted is asked before anything is bound, for a bound field is its layer's own.
  */
 static alb_status store(refitter *f) {
@@ -114,6 +194,7 @@ static alb_status store(refitter *f) {
     if (!values) continue;
     int matrix = 0;
     while (matrix < ALB_ALIGN_MATRICES && alb_layer_view_field(&f->view, matrix) != i) matrix++;
+    if (f->factors[i].left) ALB_TRY(store_factors(f, i));
     const bool changed = matrix < ALB_ALIGN_MATRICES ? may_fit(f, matrix) : !f->job->norms;
     if (changed) ALB_TRY(alb_layer_view_store(f->diag, &f->view, f->layer, i, values));
   }
@@ -121,6 +202,7 @@ static alb_status store(refitter *f) {
 }
 
 static alb_status refit_layer(refitter *f) {
+  drop_factors(f);
   alb_layer_values_free(&f->source.layer);
   alb_layer_values_free(&f->fold.layer);
   ALB_TRY(alb_layer_view_load(f->diag, &f->view, f->job->source, f->layer, true, true, &f->source.layer));
@@ -154,6 +236,7 @@ alb_status alb_fold_refit(alb_diag *diag, void *context, const alb_fold_job *job
   alb_layer_run_free(&f.source);
   alb_layer_run_free(&f.fold);
   free(f.target);
+  drop_factors(&f);
   if (status == ALB_OK && job->report) job->report->refitted = true;
   return status;
 }

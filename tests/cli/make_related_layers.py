@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""make_related_layers.py SOURCE OUT rounded|permuted|changed|turned: a BERT whose layer 1 is its layer 0 rounded to f16, with the
-neurons of its FFN in reverse order, so with one number of the last neuron changed, or so with the numbers of each head in
-another basis (query and key by one rotation, value and output by another)."""
+"""make_related_layers.py SOURCE OUT rounded|permuted|changed|turned|low-rank: a BERT whose layer 1 is its layer 0 rounded to f16, with the
+neurons of its FFN in reverse order, so with one number of the last neuron changed, so with the numbers of each head in
+another basis (query and key by one rotation, value and output by another), or with a product of rank 2 added to each matrix
+(biases and norms then stay)."""
 import json
 import pathlib
 import shutil
@@ -60,13 +61,25 @@ def turn(name, shape, values):
     return [v for row in rows for v in row]
 
 
+def add_product(shape, values):
+    rows, columns = shape
+    left = [[((r * 7 + k * 3) % 11 - 5) / 16 for k in range(2)] for r in range(rows)]
+    right = [[((c * 5 + k * 2) % 13 - 6) / 16 for c in range(columns)] for k in range(2)]
+    return [values[r * columns + c] + sum(left[r][k] * right[k][c] for k in range(2))
+            for r in range(rows) for c in range(columns)]
+
+
 def main(source, out, how):
     shutil.copytree(source, out)
     tensors = read(pathlib.Path(out) / "model.safetensors")
     for name, (shape, values) in list(tensors.items()):
         if "layer.0." not in name:
             continue
-        if how == "rounded":
+        if how == "low-rank":
+            if len(shape) < 2:
+                continue
+            values = add_product(shape, values)
+        elif how == "rounded":
             values = [struct.unpack("<e", struct.pack("<e", v))[0] for v in values]
         else:
             values = reverse(name, shape, values)

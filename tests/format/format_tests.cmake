@@ -11,10 +11,10 @@ set_tests_properties(make_files PROPERTIES FIXTURES_SETUP format_files)
 
 alb_script_test(read_format python3 -B tests/format/read_format.py ${format_files}/tiny.alb
   ${format_files}/tiny-compressed.alb ${format_files}/big.alb ${format_files}/big-compressed.alb
-  ${format_files}/int4.alb ${format_files}/int5.alb ${format_files}/int6.alb)
+  ${format_files}/int4.alb ${format_files}/int5.alb ${format_files}/int6.alb ${format_files}/factors.alb)
 alb_script_test(compare_readers python3 -B tests/format/compare_readers.py $<TARGET_FILE:judge> 800
   ${format_files}/tiny.alb ${format_files}/tiny-compressed.alb ${format_files}/int4.alb
-  ${format_files}/int6.alb)
+  ${format_files}/int6.alb ${format_files}/factors.alb)
 set_tests_properties(read_format compare_readers PROPERTIES FIXTURES_REQUIRED format_files)
 alb_script_test(check_spec python3 -B tests/format/check_spec.py)
 

@@ -67,6 +67,38 @@ static alb_status intn_file(alb_diag *diag, const char *path, Alb__Manifest *m, 
 INTN_FILE(int4_file, ALB_I4)
 INTN_FILE(int5_file, ALB_I5)
 INTN_FILE(int6_file, ALB_I6)
+/* Two matrices over one base: as it is, and with factors of rank 1 in f16. */
+static alb_status factors_file(alb_diag *diag, const char *path, Alb__Manifest *m, bool compress) {
+  enum { ROWS = 3, COLUMNS = 20 };
+  static float base[ROWS * COLUMNS];
+  static const uint16_t left[ROWS] = {0x3c00, 0xb800, 0}, right[COLUMNS] = {0x3400, 0x3800};
+  for (size_t i = 0; i < ROWS * COLUMNS; i++) base[i] = (float)i / 16;
+  m->n_tensors = 2;
+  for (size_t i = 0; i < 2; i++) {
+    m->tensors[i]->dtype = ALB_F32;
+    m->tensors[i]->n_dims = 2;
+    m->tensors[i]->dims[0] = ROWS;
+    m->tensors[i]->dims[1] = COLUMNS;
+    m->tensors[i]->blob = m->tensors[i]->scale_blob = 0;
+  }
+  m->tensors[1]->left_blob = 2;
+  m->tensors[1]->right_blob = 3;
+  m->n_sets = m->n_functions = m->n_golden = 0;
+  m->tokenizer = NULL;
+  alb_writer *writer;
+  const alb_span blobs[] = {{(const uint8_t *)base, sizeof base},
+                            {(const uint8_t *)left, sizeof left},
+                            {(const uint8_t *)right, sizeof right}};
+  ALB_TRY(alb_writer_open(diag, path, true, &writer));
+  alb_status status = ALB_OK;
+  for (size_t i = 0; status == ALB_OK && i < 3; i++) {
+    status = alb_writer_add_blob(diag, writer, blobs[i], i ? 2 : 4, compress, NULL);
+  }
+  if (status == ALB_OK) status = alb_writer_set_manifest(diag, writer, m);
+  if (status == ALB_OK) status = alb_writer_commit(diag, writer, NULL);
+  alb_writer_close(writer);
+  return status;
+}
 
 int main(int argc, char **argv) {
   static const struct {
@@ -77,7 +109,8 @@ int main(int argc, char **argv) {
                {"big-compressed.alb", big_file, true},
                {"int4.alb", int4_file, false},
                {"int5.alb", int5_file, false},
-               {"int6.alb", int6_file, false}};
+               {"int6.alb", int6_file, false},
+               {"factors.alb", factors_file, false}};
   alb_arena arena = {0};
   alb_diag diag = {0};
   alb_status status = argc == 2 ? ALB_OK : ALB_USAGE;

@@ -40,7 +40,7 @@ SCHEMA = {
                12: ("activation", "text"), 13: ("layer_norm_eps", "f32"), 14: ("dtype", "text"),
                15: ("share", "text"), 16: ("pad_id", "u32"), 17: ("class_score", "text"), 18: ("rank_score", "text")},
     "Tensor": {1: ("name", "text"), 2: ("dtype", "u32"), 3: ("dims", "u64[]"), 4: ("blob", "u32"),
-               5: ("scale_blob", "u32")},
+               5: ("scale_blob", "u32"), 6: ("left_blob", "u32"), 7: ("right_blob", "u32")},
     "ParameterSet": {1: ("name", "text"), 2: ("tensors", "u32[]")},
     "Function": {1: ("name", "text"), 2: ("inputs", "Type[]"), 3: ("parameters", "text[]"), 4: ("nodes", "Node[]"),
                  5: ("outputs", "u32[]")},
@@ -140,7 +140,7 @@ def decode(name, data, minor):
             need(size <= len(data) - at, "manifest: field", field, "of", name, "ends after its message")
             raw, at = data[at:at + size], at + size
         if kind is None:
-            need(minor > 3 and field > max(schema), "manifest: unknown field", field, "of", name)
+            need(minor > 4 and field > max(schema), "manifest: unknown field", field, "of", name)
             continue
         many = isinstance(message[label], list)
         expected = 2 if many else 0 if kind in VARINTS else 5 if kind == "f32" else 2
@@ -345,6 +345,7 @@ class Rules:
     def check_tensors(self):
         names_ok([t.name for t in self.m.tensors], "tensor")
         blobs, used, checked, columns = self.file.blobs, set(), set(), {}
+        self.check_factors(blobs, used)
         for t in self.m.tensors:
             need(t.dtype in DTYPES, t.name, "dtype", t.dtype)
             need(len(t.dims) <= 8 and all(1 <= d <= 1 << 48 for d in t.dims), t.name, "dims", t.dims)
@@ -367,6 +368,26 @@ class Rules:
             need(columns.setdefault(t.blob, rows) == rows, t.name, "dtype and columns of a blob")
             self.check_filling(t, blob["bytes"], groups, BITS[t.dtype])
         need(len(used) == len(blobs), "a blob is no tensor's")
+
+    def check_factors(self, blobs, used):
+        """Tensors that are a base and a product of two factors; their bases are checked as other tensors are."""
+        lefts, sums = set(), 0
+        for t in self.m.tensors:
+            if not t.left_blob and not t.right_blob:
+                continue
+            need(1 <= t.left_blob <= len(blobs) and 1 <= t.right_blob <= len(blobs), t.name, "left_blob, right_blob")
+            need(len(t.dims) == 2 and all(t.dims), t.name, "factors with dims", t.dims)
+            need(t.left_blob not in lefts, t.name, "left_blob is another tensor's")
+            lefts.add(t.left_blob)
+            used.update((t.left_blob - 1, t.right_blob - 1))
+            left, right, (rows, columns) = blobs[t.left_blob - 1], blobs[t.right_blob - 1], t.dims
+            need(left.width == right.width and left.width in (2, 4), t.name, "width of factors")
+            rank = left.size // (left.width * rows)
+            need(1 <= rank <= min(rows, columns), t.name, "rank", rank)
+            need(left.size == left.width * rows * rank and right.size == left.width * rank * columns, t.name,
+                 "size of factors")
+            sums += 4 * rows * columns
+            need(sums <= 1032 * self.file.size, t.name, "matrices with factors of", sums, "bytes")
 
     def check_scales(self, t, scales, groups, checked):
         width, count = (2, t.dims[0] * groups) if groups else (4, t.dims[0])
@@ -461,7 +482,8 @@ def summary(file):
     blobs = [{"id": b.id, "offset": b.offset, "stored": b.stored, "size": b.size, "encoding": b.encoding,
               "width": b.width, "tensors": users.get(b.id, [])} for b in file.blobs]
     tensors = [{"id": i, "name": t.name, "dtype": DTYPES[t.dtype], "dims": t.dims, "blob": t.blob,
-                "scale_blob": t.scale_blob - 1 if t.scale_blob else None} for i, t in enumerate(m.tensors)]
+                "scale_blob": t.scale_blob - 1 if t.scale_blob else None,
+                **({"factors": [t.left_blob - 1, t.right_blob - 1]} if t.left_blob else {})} for i, t in enumerate(m.tensors)]
     functions = [{"name": f.name, "inputs": len(f.inputs), "parameters": len(f.parameters),
                   "nodes": [OPERATORS[n.op][0] for n in f.nodes], "sets": [n.set for n in f.nodes if n.op == 11]}
                  for f in m.functions]

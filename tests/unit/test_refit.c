@@ -8,6 +8,7 @@
 #include "tests/support/opened_model.h"
 #include "tune/fold_align.h"
 #include "tune/fold_refit.h"
+#include "tune/fold_residual.h"
 #include "tune/layer_run.h"
 #include "tune/least_squares.h"
 
@@ -204,11 +205,111 @@ static void test_shared_norms(void **unused) {
   opened_model_close(&m);
 }
 
+/* ---- folds with factors ---- */
+
+static alb_status keep_factors(alb_diag *diag, void *context, const alb_fold_job *job) {
+  (void)context;
+  return alb_fold_residual(diag, job);
+}
+
+/* How far a fold with factors of that rank is from the source; calib NULL: factors of what moved. */
+static double residual_distance(const char *name, alb_pass_options options, size_t rank, const char *passes,
+                                const alb_sequences *calib, const opened_texts *t, const alb_array *right) {
+  alb_fold_report report = {0};
+  alb_array hidden;
+  opened_model m;
+  options.align = alb_fold_align;
+  options.residual = rank;
+  options.refit = !rank ? NULL : calib ? alb_fold_refit : keep_factors;
+  options.refit_context = (void *)(uintptr_t)calib;
+  options.report = &report;
+  opened_model_open(name, &options, passes, &m);
+  assert_int_equal(report.residual, rank);
+  assert_int_equal(report.residuals > 0, rank > 0);
+  assert_ok(NULL, alb_interpret_encoder(NULL, &m.graph, &t->all, NULL, &hidden));
+  const double found = difference(hidden.f32, right->f32, right->rows * right->width);
+  alb_array_free(&hidden);
+  alb_vec_free(&report.changes);
+  opened_model_close(&m);
+  return found;
+}
+
+/* Factors of full rank give back everything; a few bring the fold nearer, and nearer when they are fitted. */
+static void check_residual(const char *name, alb_pass_options options, const char *before) {
+  static opened_texts t;
+  opened_model source;
+  alb_array right;
+  char passes[256];
+  const alb_pass_options none = {0};
+  (void)snprintf(passes, sizeof passes, "%s,fold-layers", before);
+  opened_model_open(name, &none, ROLLED, &source);
+  opened_texts_make(&source.loaded.spec.config, &state, &t);
+  assert_ok(NULL, alb_interpret_encoder(NULL, &source.graph, &t.all, NULL, &right));
+  const size_t all = source.loaded.spec.config.hidden, some = all / 3;
+  const double none_kept = residual_distance(name, options, 0, passes, NULL, &t, &right);
+  const double plain = residual_distance(name, options, some, passes, NULL, &t, &right);
+  const double fitted = residual_distance(name, options, some, passes, &t.all, &t, &right);
+  if (!(plain < none_kept && fitted < plain)) {
+    fail_msg("%s, %s: %g, with factors %g, fitted %g", name, passes, none_kept, plain, fitted);
+  }
+  assert_true(residual_distance(name, options, all, passes, NULL, &t, &right) < 1e-5);
+  assert_true(residual_distance(name, options, all, passes, &t.all, &t, &right) < 0.2 * plain);
+  alb_parallel_limit(1);
+  assert_true(residual_distance(name, options, some, passes, &t.all, &t, &right) == fitted);
+  alb_parallel_limit(0);
+  alb_array_free(&right);
+  opened_model_close(&source);
+}
+
+static void test_residuals(void **unused) {
+  (void)unused;
+  static const char *const models[] = {"bert-gelu", "bert-f16", "bert-silu"};
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    check_residual(models[i], (alb_pass_options){.mode = ALB_SHARE_ALL}, ROLLED);
+    check_residual(models[i], (alb_pass_options){.mode = ALB_SHARE_ATTENTION}, ROLLED);
+    check_residual(models[i], (alb_pass_options){.mode = ALB_SHARE_FFN}, ROLLED);
+    check_residual(models[i], (alb_pass_options){.mode = ALB_SHARE_ALL}, FUSED);
+  }
+}
+
+/* Layers that have a set of their own, or had the group's matrix, get none; equal ones share theirs. */
+static void check_factors(alb_group_options groups, size_t expected) {
+  alb_fold_report report = {0};
+  opened_model m;
+  const alb_pass_options options = {.mode = ALB_SHARE_ALL,
+                                    .groups = groups,
+                                    .measure = true,
+                                    .residual = 2,
+                                    .refit = keep_factors,
+                                    .report = &report};
+  opened_model_open("bert-equal-layers", &options, ROLLED ",fold-layers", &m);
+  assert_int_equal(report.residuals, expected);
+  for (size_t i = 0; i < report.changes.count; i++) {
+    assert_true(report.changes.items[i].moved > 0 && report.changes.items[i].moved < report.changes.items[i].energy);
+  }
+  size_t made = 0;
+  for (uint32_t b = 0; b < m.graph.tensors->blobs.count; b++) made += alb_blob_is_residual(m.graph.tensors, b);
+  assert_int_equal(made, expected);
+  alb_vec_free(&report.changes);
+  opened_model_close(&m);
+}
+
+static void test_residuals_of_groups(void **unused) {
+  (void)unused;
+  enum { MATRICES = 6 }; /* layers 1 and 2 of 0 to 3 are equal */
+  check_factors((alb_group_options){0}, 3 * MATRICES);
+  check_factors((alb_group_options){.spec = "2"}, 4 * MATRICES);
+  check_factors((alb_group_options){.spec = "0,1-2,3"}, 0);
+  check_factors((alb_group_options){.keep_first = 1}, 2 * MATRICES);
+  check_factors((alb_group_options){.keep_first = 1, .keep_last = 1}, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_fit_linear),        cmocka_unit_test(test_fit_keeps),    cmocka_unit_test(test_fit_bias),
-      cmocka_unit_test(test_fit_scale),         cmocka_unit_test(test_fit_refused),  cmocka_unit_test(test_run),
-      cmocka_unit_test(test_folds_come_nearer), cmocka_unit_test(test_shared_norms),
+      cmocka_unit_test(test_fit_linear),          cmocka_unit_test(test_fit_keeps),    cmocka_unit_test(test_fit_bias),
+      cmocka_unit_test(test_fit_scale),           cmocka_unit_test(test_fit_refused),  cmocka_unit_test(test_run),
+      cmocka_unit_test(test_folds_come_nearer),   cmocka_unit_test(test_shared_norms), cmocka_unit_test(test_residuals),
+      cmocka_unit_test(test_residuals_of_groups),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
