@@ -36,7 +36,8 @@ static const alb_option options[] = {
      "layers that differ: aligned to each other before their mean is taken, or as they are; default aligned"},
     {"calib", 0, ALB_OPTION_TEXT, FIELD(calib), C | H, "FILE",
      "texts, one a line, to adjust the numbers to; never used for reported figures; default none"},
-    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE", "--share auto: bytes that the file may take; sharing and number types are chosen by what they cost on --text; "
+    {"budget", 0, ALB_OPTION_BYTES, FIELD(budget), C, "SIZE",
+     "--share auto: bytes that the file may take; sharing and number types are chosen by what they cost on --text; "
      "default: as few as --min-fidelity lets it have"},
     {"align", 0, ALB_OPTION_FLAG, FIELD(align), I, NULL,
      "also say what layers have in common once aligned, beside random matrices (slow); default off"},
