@@ -17,10 +17,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WIDE_BOUND, BOUND, REAL_BOUND = 2e-5, 3e-3, 1e-3
-KINDS = [["--dtype", "f32"], ["--dtype", "int8"], ["--dtype", "int6"], ["--dtype", "int5"], ["--dtype", "int4"],
-         ["--dtype", "int4", "--embeddings", "int4"],
+KINDS = [["--dtype", "f32"], ["--dtype", "int4"], ["--dtype", "int4", "--embeddings", "int4"],
          ["--dtype", "int4", "--embeddings", "f16"], ["--dtype", "int4", "--calib", "learned.txt"]]
-REAL_KINDS = [["--dtype", "int8"], ["--dtype", "int4"]]
+REAL_KINDS = [["--dtype", "int4"]]
 
 
 class Failed(Exception):
