@@ -95,6 +95,10 @@ void alb_heal_print(const alb_train_report *report) {
           report->early ? " (then no more got better)" : "", alb_grouped(s->tokens, tokens), report->texts, s->seconds);
   fprintf(stderr, "  held out  %zu texts: loss %.4f before, %.4f after; mean cosine %.4f before, %.4f after\n",
           report->held, s->first.loss, s->best.loss, s->first.cosine, s->best.cosine);
+  if (report->rounding) {
+    fprintf(stderr, "  rounding  as the %s that is written, from step %llu on: loss %.4f, mean cosine %.4f at once\n",
+            alb_dtype_name(report->rounding), (unsigned long long)s->rounded_step, s->rounded.loss, s->rounded.cosine);
+  }
   if (report->head) {
     fprintf(stderr,
             "  answers   of the head: distance %.4f before, %.4f after; the same in %.1f %% before, %.1f %% after\n",
@@ -116,6 +120,20 @@ static void json_curve(alb_json *json, const alb_train_curve *curve) {
     alb_json_close(json, '}');
   }
   alb_json_close(json, ']');
+}
+
+static void json_rounding(alb_json *json, const alb_train_report *report) {
+  alb_json_key(json, "rounding");
+  alb_json_open(json, '{');
+  alb_json_key(json, "dtype");
+  alb_json_text(json, alb_str_of(alb_dtype_name(report->rounding)));
+  alb_json_key(json, "step");
+  alb_json_int(json, (int64_t)report->state.rounded_step);
+  alb_json_key(json, "loss");
+  alb_json_double(json, report->state.rounded.loss, 6);
+  alb_json_key(json, "cosine");
+  alb_json_double(json, report->state.rounded.cosine, 6);
+  alb_json_close(json, '}');
 }
 
 void alb_heal_json(alb_json *json, const alb_train_report *report) {
@@ -142,6 +160,7 @@ void alb_heal_json(alb_json *json, const alb_train_report *report) {
     alb_json_key(json, numbers[i].key);
     alb_json_double(json, numbers[i].value, 6);
   }
+  if (report->rounding) json_rounding(json, report);
   json_curve(json, &s->curve);
   alb_json_close(json, '}');
 }

@@ -56,6 +56,15 @@ static void put_ends(alb_page *page, const alb_train_report *report) {
   alb_page_table_end(page, false);
 }
 
+static void put_rounding(alb_page *page, const alb_train_report *report) {
+  fputs(" From step ", page->out);
+  alb_page_key(page, "healed.rounding.step");
+  alb_page_int(page, report->state.rounded_step);
+  fprintf(page->out,
+          " on matrices were rounded as the %s that is written, and only what was measured since then counts.",
+          alb_dtype_name(report->rounding));
+}
+
 void alb_heal_section(alb_page *page, const alb_train_report *report) {
   const alb_train_state *s = &report->state;
   if (!report->trained) return;
@@ -73,7 +82,9 @@ void alb_heal_section(alb_page *page, const alb_train_report *report) {
   alb_page_double(page, s->seconds, 6, 1);
   fprintf(page->out, " seconds%s. Measured on ", report->early ? ", until no more got better" : "");
   alb_page_int(page, report->held);
-  fputs(" texts that it does not learn from; what is kept is the best measurement, by its loss.</p>\n", page->out);
+  fputs(" texts that it does not learn from; what is kept is the best measurement, by its loss.", page->out);
+  if (report->rounding) put_rounding(page, report);
+  fputs("</p>\n", page->out);
   put_ends(page, report);
   put_curves(page, &s->curve);
   put_curve_table(page, &s->curve);

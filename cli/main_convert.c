@@ -46,7 +46,7 @@ static const alb_option options[] = {
     {"share-norms", 0, ALB_OPTION_FLAG, FIELD(share_norms), C | H, NULL,
      "fold LayerNorms and biases too; default: they stay per layer"},
     {"dtype", 0, ALB_OPTION_CHOICE, FIELD(dtype), C | H, "f32|f16|bf16|int8|int6|int5|int4",
-     "of matrices and tables; default: f16 or bf16 if the source is, else f32"},
+     "of matrices and tables (heal trains for int4 in the end); default: f16 or bf16 if the source is, else f32"},
     {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C | H, "f32|f16|bf16|int8|int6|int5|int4",
      "of the embedding tables (int8 to int4: of words, others int8 or f16); default: as --dtype, int8 with int6 to "
      "int4"},

@@ -184,10 +184,21 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
   const repair *r = context;
   const alb_convert_options *options = r->job->options;
   const char *score = r->job->loaded->classes.class_score;
-  alb_heal_job heal = {&r->job->loaded->spec, score && strcmp(score, "sigmoid") == 0, options->heal, r->report};
+  alb_heal_job heal = {.spec = &r->job->loaded->spec,
+                       .independent = score && strcmp(score, "sigmoid") == 0,
+                       .options = options->heal,
+                       .types = {r->job->dtype, r->job->tables, r->job->places},
+                       .report = r->report};
   if (options->calib) ALB_TRY(refit_fold(diag, r->job, fold));
   if (fold->residual && !options->calib) ALB_TRY(alb_fold_residual(diag, fold));
   return options->heal ? alb_fold_heal(diag, &heal, fold) : ALB_OK;
+}
+
+/* What was trained to be rounded plainly is. */
+static alb_status round_matrices(alb_diag *diag, void *context, alb_dtype dtype, alb_graph *graph) {
+  const repair *r = context;
+  if (r->report->trained && r->report->rounding) return ALB_OK;
+  return alb_fit_intn(diag, (void *)(uintptr_t)r->job->options->calib, dtype, graph);
 }
 
 /* A table that is projected already is narrow for its reasons; folders and GGUF files of BERTs have no such table. */
@@ -216,9 +227,10 @@ static alb_status run_passes(job *c, alb_conversion *out) {
   repair repairing = {c, &out->heal};
   if (c->options->calib || c->options->heal || passes.residual) passes.refit = repair_fold;
   passes.refit_context = &repairing;
-  if (c->options->calib) passes.round = alb_fit_intn;
+  if (c->options->calib) passes.round = round_matrices;
+  passes.round_context = &repairing;
   passes.factor = alb_factor_words;
-  passes.round_context = passes.factor_context = (void *)(uintptr_t)c->options->calib;
+  passes.factor_context = (void *)(uintptr_t)c->options->calib;
   ALB_TRY(check_embedding_size(c));
   ALB_TRY(choose_dtypes(c, &passes));
   c->package.dtype = out->dtype = alb_dtype_name(c->dtype);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/low_rank.h"
 #include "base/parallel.h"
+#include "graph/blob_int8.h"
 #include "graph/blob_intn.h"
 #include "graph/tensors.h"
 
@@ -229,22 +230,6 @@ static alb_status make_transpose(const maker *m, const alb_blob *blob, void *out
 
 /* ---- quantising ---- */
 
-/* scale = max|row| / 127; 1 for a row of zeros, so that no reader divides or multiplies by 0. */
-static float row_scale(const float *row, uint64_t columns) {
-  float highest = 0;
-  for (uint64_t c = 0; c < columns; c++) highest = fmaxf(highest, fabsf(row[c]));
-  const float scale = highest / 127.0f;
-  return scale > 0 ? scale : 1.0f;
-}
-
-static void quantize_row(const float *row, uint64_t columns, int8_t *out) {
-  const float scale = row_scale(row, columns);
-  for (uint64_t c = 0; c < columns; c++) {
-    const float q = rintf(row[c] / scale);
-    out[c] = (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q);
-  }
-}
-
 /* QUANT and SCALE of inputs[0] by groups of a row. */
 static alb_status make_intn(const maker *m, const alb_blob *blob, void *out) {
   const void *bytes;
@@ -253,6 +238,11 @@ static alb_status make_intn(const maker *m, const alb_blob *blob, void *out) {
   if (status == ALB_OK) status = alb_blob_make_intn(m->diag, blob, blob_at(m, blob->inputs[0])->dtype, bytes, out);
   give_back(m, blob->inputs[0], owned);
   return status;
+}
+
+static void quantize_row(const float *row, size_t columns, int8_t *out) {
+  const float scale = alb_int8_scale(row, columns);
+  for (size_t c = 0; c < columns; c++) out[c] = alb_int8_number(row[c], scale);
 }
 
 /* QUANT (out: int8) and SCALE (out: f32) of inputs[0], a row at a time. */
@@ -268,9 +258,9 @@ static alb_status make_int8(const maker *m, const alb_blob *blob, void *out) {
     if (!alb_to_f32(from, (const uint8_t *)bytes + r * blob->columns * step, (size_t)blob->columns, row)) {
       status = alb_fail(m->diag, ALB_INTERNAL, "quantising a type that is not float");
     } else if (blob->kind == ALB_BLOB_QUANT) {
-      quantize_row(row, blob->columns, (int8_t *)out + r * blob->columns);
+      quantize_row(row, (size_t)blob->columns, (int8_t *)out + r * blob->columns);
     } else {
-      ((float *)out)[r] = row_scale(row, blob->columns);
+      ((float *)out)[r] = alb_int8_scale(row, (size_t)blob->columns);
     }
   }
   free(row);

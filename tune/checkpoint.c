@@ -8,7 +8,7 @@
 
 enum { PIECES = 4 + ALB_CHECKPOINT_ARRAYS };
 
-static const char magic[8] = "ALBHEAL1";
+static const char magic[8] = "ALBHEAL2";
 
 /* Where everything lies in memory, in the file's order. */
 static void pieces_of(const alb_checkpoint *c, const uint64_t *n, alb_span pieces[PIECES]) {

@@ -7,7 +7,7 @@
 
 enum { ALB_CHECKPOINT_ARRAYS = 4 };
 
-/* The state, and four arrays of n values each. Bytes: "ALBHEAL1", the key (16), n (8), the state as it lies in memory,
+/* The state, and four arrays of n values each. Bytes: "ALBHEAL2", the key (16), n (8), the state as it lies in memory,
  * the arrays, XXH3-128 of all that. For the machine that wrote it. */
 typedef struct alb_checkpoint {
   alb_hash128 key; /* of everything that decides the training */

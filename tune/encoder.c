@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "tune/panels.h"
+#include "tune/rounding.h"
 
 static bool of_encoder(alb_role role) {
   const alb_block block = alb_role_info(role)->block;
@@ -93,20 +94,35 @@ static alb_status make_panels(alb_diag *diag, alb_tune_encoder *out) {
   return out->panels ? ALB_OK : alb_fail_memory(diag, room * sizeof *out->panels, "parameters");
 }
 
+/* What products are to see of an array. */
+static const float *seen(const alb_tune_encoder *e, const alb_tune_array *array) {
+  return (e->stored && array->first < e->layer_values ? e->stored : e->values) + array->first;
+}
+
 static void pack_arrays(void *context, size_t index, size_t first, size_t last) {
   const alb_tune_encoder *e = context;
   (void)index;
   for (size_t i = first; i < last; i++) {
     const alb_tune_array *array = &e->arrays[i];
     const size_t rows = (size_t)array->rows, columns = (size_t)array->columns;
-    const float *values = e->values + array->first;
+    const float *values = seen(e, array);
     if (!columns) continue;
     alb_panels_pack((alb_grid){values, 1, columns}, columns, rows, e->panels + array->forward);
     if (e->backward) alb_panels_pack((alb_grid){values, columns, 1}, rows, columns, e->panels + array->backward);
   }
 }
 
+static void round_layers(alb_tune_encoder *e) {
+  for (size_t a = 0; a < e->count; a++) {
+    const alb_tune_array *array = &e->arrays[a];
+    if (array->columns && array->first < e->layer_values)
+      alb_round_rows(e->as, e->values + array->first, (size_t)array->rows, (size_t)array->columns,
+                     e->stored + array->first);
+  }
+}
+
 void alb_tune_encoder_changed(alb_tune_encoder *encoder) {
+  if (encoder->stored) round_layers(encoder);
   alb_parallel(encoder->count, 1, pack_arrays, encoder);
 }
 
@@ -124,6 +140,27 @@ alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, boo
     ALB_TRY(alb_blob_f32(diag, spec->tensors, out->arrays[i].blob, out->values + out->arrays[i].first));
   ALB_TRY(make_panels(diag, out));
   alb_tune_encoder_changed(out);
+  return ALB_OK;
+}
+
+/* Of the embeddings. */
+static void round_global(alb_tune_encoder *e, alb_role role, alb_dtype dtype) {
+  uint64_t dims[2] = {0};
+  float *values = alb_tune_value(e, role, 0);
+  (void)alb_role_shape(&e->config, role, dims);
+  if (values && dtype) alb_round_rows(dtype, values, (size_t)dims[0], (size_t)dims[1], values);
+}
+
+alb_status alb_tune_encoder_round(alb_diag *diag, alb_tune_encoder *encoder, const alb_tune_types *types) {
+  encoder->as = types->matrices;
+  if (!encoder->stored) encoder->stored = malloc((encoder->layer_values + 1) * sizeof *encoder->stored);
+  if (!encoder->stored)
+    return alb_fail_memory(diag, encoder->layer_values * sizeof *encoder->stored, "rounded parameters");
+  round_global(encoder, ALB_ROLE_WORD, types->words);
+  round_global(encoder, ALB_ROLE_POSITION, types->places);
+  round_global(encoder, ALB_ROLE_TYPE, types->places);
+  round_global(encoder, ALB_ROLE_PROJECTION_W, types->matrices);
+  alb_tune_encoder_changed(encoder);
   return ALB_OK;
 }
 
@@ -158,6 +195,7 @@ void alb_tune_encoder_free(alb_tune_encoder *encoder) {
   if (!encoder) return;
   free(encoder->values);
   free(encoder->panels);
+  free(encoder->stored);
   alb_arena_free(&encoder->arena);
   *encoder = (alb_tune_encoder){0};
 }

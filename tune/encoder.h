@@ -24,6 +24,8 @@ typedef struct alb_tune_encoder {
   float *values; /* [total] */
   float *panels; /* what products are made with (tune/panels.h) */
   bool backward; /* panels for the way back are there too */
+  float *stored; /* [layer_values]: matrices of layers as products see them; NULL: as they are */
+  alb_dtype as;  /* what they are stored as there */
   uint32_t global[ALB_ROLE_COUNT];
   uint32_t (*layer)[ALB_ROLE_COUNT]; /* [config.layers] */
 } alb_tune_encoder;
@@ -36,6 +38,16 @@ alb_status alb_tune_encoder_load(alb_diag *diag, const alb_model_spec *spec, boo
 
 /* To be called after values were changed, before the next forward or backward. */
 void alb_tune_encoder_changed(alb_tune_encoder *encoder);
+
+/* The types that a file will hold an encoder's numbers in; ALB_DTYPE_NONE: not rounded. */
+typedef struct alb_tune_types {
+  alb_dtype matrices, words, places; /* places: tables of positions and token types */
+} alb_tune_types;
+
+/* From now on products see matrices of layers as the file will hold them, again with each alb_tune_encoder_changed, and
+ * gradients are by those; `values` keeps them as they are. Tables and the projection, which stay, are rounded in place.
+ * Errors: ALB_MEMORY. */
+alb_status alb_tune_encoder_round(alb_diag *diag, alb_tune_encoder *encoder, const alb_tune_types *types);
 
 /* A layer's or (layer ignored) the embeddings' parameter; NULL: there is none. */
 float *alb_tune_value(const alb_tune_encoder *encoder, alb_role role, uint32_t layer);

@@ -9,6 +9,7 @@ typedef struct alb_heal_job {
   const alb_model_spec *spec;       /* the source's roles; tensor ids as in the graph's table */
   bool independent;                 /* classes of a text are scored each by itself */
   const alb_train_options *options; /* its head is looked for here */
+  alb_tune_types types;             /* of the file; int4 matrices are trained for */
   alb_train_report *report;
 } alb_heal_job;
 

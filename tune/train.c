@@ -11,8 +11,10 @@
 #include "tune/backward.h"
 #include "tune/checkpoint.h"
 
-/* Measured every MEASURE steps; the end comes after PATIENCE measurements without a better one. */
-enum { MEASURE = 50, PATIENCE = 10, SAVE_SECONDS = 120, RUN_VALUES = 1 << 14 };
+/* Measured every MEASURE steps; the end comes after PATIENCE measurements without a better one. The last of LAST_PARTS
+ * parts sees rounded matrices, whose scales are looked for in each step: that takes about a thirtieth of the step's
+ * time where layers share a set of matrices, so none are kept from step to step. */
+enum { MEASURE = 50, PATIENCE = 10, LAST_PARTS = 5, SAVE_SECONDS = 120, RUN_VALUES = 1 << 14 };
 
 static const double decay = 0.01, longest_gradient = 1.0;
 
@@ -168,17 +170,29 @@ static alb_status measure(trainer *t) {
   return isfinite(t->held.loss) ? ALB_OK : alb_fail(t->diag, ALB_NONFINITE, "the training diverged: lower the rate");
 }
 
+static alb_status measure_and_note(trainer *t) {
+  ALB_TRY(measure(t));
+  alb_train_curve_add(&t->state->curve, &(alb_train_point){(double)t->state->step, t->held.loss, t->held.cosine});
+  return ALB_OK;
+}
+
+static void keep(trainer *t) {
+  t->state->best = t->held;
+  t->state->worse = 0;
+  memcpy(t->best, t->student->values, t->adam.n * sizeof *t->best);
+}
+
 /* Keeps the best. */
 static alb_status measure_and_keep(trainer *t) {
-  alb_train_state *state = t->state;
-  ALB_TRY(measure(t));
-  alb_train_curve_add(&state->curve, &(alb_train_point){(double)state->step, t->held.loss, t->held.cosine});
-  state->worse++;
-  if (state->step && t->held.loss >= state->best.loss) return ALB_OK;
-  state->best = t->held;
-  state->worse = 0;
-  memcpy(t->best, t->student->values, t->adam.n * sizeof *t->best);
+  ALB_TRY(measure_and_note(t));
+  t->state->worse++;
+  if (!t->state->step || t->held.loss < t->state->best.loss) keep(t);
   return ALB_OK;
+}
+
+/* Measured as it is, at the start or at a round step or when rounding began. */
+static bool was_measured(const alb_train_state *state) {
+  return state->step % MEASURE == 0 || (state->rounding && state->rounded_step == state->step);
 }
 
 /* ---- steps ---- */
@@ -210,10 +224,18 @@ static double clip(const trainer *t) {
   return length > longest_gradient ? longest_gradient / length : 1;
 }
 
+/* How far the training is, in steps or seconds. */
+static double place(const trainer *t) {
+  return (t->options->steps ? (double)t->state->step : t->state->seconds) + t->state->left_out;
+}
+
+static double whole(const trainer *t) {
+  return t->options->steps ? (double)t->options->steps : t->options->seconds;
+}
+
 /* How much of the training is done, looked at in the middle of the next step. */
 static double part_done(const trainer *t) {
-  if (t->options->steps) return ((double)t->state->step + 0.5) / (double)t->options->steps;
-  return t->state->seconds / t->options->seconds;
+  return (place(t) + (t->options->steps ? 0.5 : 0)) / whole(t);
 }
 
 static alb_status step(trainer *t, double *loss) {
@@ -252,8 +274,9 @@ static alb_span span_of(const char *text) {
 /* Of everything that decides what the training makes. */
 static void make_key(trainer *t) {
   const alb_train_options *o = t->options;
-  const double numbers[] = {(double)o->steps, o->steps ? 0 : o->seconds, o->rate,
-                            (double)o->seed,  (double)o->pooling,        o->head ? (double)o->head->kind : -1};
+  const double numbers[] = {(double)o->steps,     o->steps ? 0 : o->seconds, o->rate,
+                            (double)o->seed,      (double)o->pooling,        o->head ? (double)o->head->kind : -1,
+                            o->rounding.matrices, o->rounding.words,         o->rounding.places};
   const alb_span pieces[] = {{(const uint8_t *)t->teacher->values, t->teacher->total * sizeof(float)},
                              {(const uint8_t *)t->student->values, t->student->total * sizeof(float)},
                              {(const uint8_t *)numbers, sizeof numbers},
@@ -270,6 +293,7 @@ static alb_status resume(trainer *t) {
   t->adam.step = t->state->step;
   t->report->resumed = true;
   t->held = t->state->best;
+  if (t->state->rounding) ALB_TRY(alb_tune_encoder_round(t->diag, t->student, &t->options->rounding));
   alb_tune_encoder_changed(t->student);
   if (alb_tune_batches_seek(&t->batches, t->state->epoch, t->state->next)) return ALB_OK;
   return alb_fail(t->diag, ALB_MALFORMED, "%s: there is no such text", t->options->checkpoint);
@@ -289,15 +313,13 @@ static alb_status save(trainer *t) {
 /* ---- the loop ---- */
 
 static bool is_over(trainer *t) {
-  t->report->early = t->state->worse >= PATIENCE;
-  if (t->report->early) return true;
-  return t->options->steps ? t->state->step >= t->options->steps : t->state->seconds >= t->options->seconds;
+  t->report->early = t->state->worse >= PATIENCE || t->state->left_out > 0;
+  return t->state->worse >= PATIENCE || place(t) >= whole(t);
 }
 
 static void tell(const trainer *t, double loss) {
   const double done = part_done(t), speed = t->state->seconds / (double)t->state->step;
-  const double left = t->options->steps ? speed * (double)(t->options->steps - t->state->step)
-                                        : t->options->seconds - t->state->seconds;
+  const double left = (whole(t) - place(t)) * (t->options->steps ? speed : 1);
   const alb_train_progress progress = {t->state, loss, t->held, done, left > 0 ? left : 0};
   if (t->options->progress) t->options->progress(t->options->context, &progress);
 }
@@ -316,18 +338,44 @@ static alb_status begin(trainer *t) {
   return ALB_OK;
 }
 
+/* Where the last part begins; steps are whole. */
+static double last_part(const trainer *t) {
+  const size_t steps = t->options->steps;
+  return steps ? (double)(steps - steps / LAST_PARTS) : t->options->seconds * (1 - 1.0 / LAST_PARTS);
+}
+
+/* The last part begins when it is time or when no more gets better, with the best that there is: what was measured
+ * before says nothing about a rounded student. */
+static alb_status round_when_due(trainer *t) {
+  alb_train_state *state = t->state;
+  const double early = last_part(t) - place(t);
+  if (!t->options->rounding.matrices || state->rounding || (early > 0 && state->worse < PATIENCE)) return ALB_OK;
+  if (!was_measured(state)) ALB_TRY(measure_and_keep(t));
+  memcpy(t->student->values, t->best, t->adam.n * sizeof *t->best);
+  ALB_TRY(alb_tune_encoder_round(t->diag, t->student, &t->options->rounding));
+  ALB_TRY(measure_and_note(t));
+  keep(t);
+  state->left_out = early > 0 ? early : 0;
+  state->rounding = 1;
+  state->rounded_step = state->step;
+  state->rounded = t->held;
+  return ALB_OK;
+}
+
 static alb_status loop(trainer *t) {
   const double before = t->state->seconds;
   t->started = t->saved = now();
-  while (!is_over(t)) {
+  for (;;) {
     double loss;
+    ALB_TRY(round_when_due(t));
+    if (is_over(t)) break;
     ALB_TRY(step(t, &loss));
     t->state->seconds = before + now() - t->started;
     if (t->state->step % MEASURE == 0) ALB_TRY(measure_and_keep(t));
     ALB_TRY(save(t));
     tell(t, loss);
   }
-  return t->state->step % MEASURE ? measure_and_keep(t) : ALB_OK;
+  return was_measured(t->state) ? ALB_OK : measure_and_keep(t);
 }
 
 alb_status alb_train(alb_diag *diag, const alb_tune_encoder *teacher, alb_tune_encoder *student,
@@ -346,6 +394,7 @@ alb_status alb_train(alb_diag *diag, const alb_tune_encoder *teacher, alb_tune_e
   if (status == ALB_OK) status = loop(t);
   if (status == ALB_OK) memcpy(student->values, t->best, t->adam.n * sizeof *t->best);
   report->trained = status == ALB_OK;
+  report->rounding = t->state->rounding ? options->rounding.matrices : ALB_DTYPE_NONE;
   report->head = options->head != NULL;
   report->texts = t->batches.train_count;
   report->held = t->batches.held_count;

@@ -32,7 +32,10 @@ void alb_train_curve_add(alb_train_curve *curve, const alb_train_point *point);
 typedef struct alb_train_state {
   uint64_t step, epoch, next, tokens, worse; /* worse: measurements since the best one */
   double seconds;
-  alb_train_figures first, best; /* of the start; of the best so far */
+  double left_out;   /* steps or seconds that the part before the rounding was short of, since nothing got better */
+  uint64_t rounding; /* 1: the student is rounded, and so are those of `best` */
+  uint64_t rounded_step;
+  alb_train_figures first, rounded, best; /* of the start; when rounding began; of the best so far */
   alb_train_curve curve;
 } alb_train_state;
 
@@ -51,6 +54,7 @@ typedef struct alb_train_options {
   const char *eval_hash;
   alb_pooling pooling;
   const alb_tune_head *head; /* behind the encoder, to give the same answers; default NULL: none is looked at */
+  alb_tune_types rounding;   /* quantised matrices: the last part of the training sees the student so; default none */
   size_t steps;              /* default 0: by time */
   double seconds;            /* looked at when steps is 0 */
   double rate;               /* the highest one */
@@ -65,11 +69,15 @@ typedef struct alb_train_options {
 typedef struct alb_train_report {
   bool trained;              /* false: there was nothing to train */
   bool resumed, early, head; /* head: its answers were trained, too */
+  alb_dtype rounding;        /* ALB_DTYPE_NONE: nothing was rounded */
   size_t texts, held;
   alb_train_state state;
 } alb_train_report;
 
 /* Changes the layers of the student, which starts as it is and ends as the best that was measured on texts held out.
+ * Where the file will hold quantised matrices, the last part of the training rounds the student as the writer will:
+ * forward and backward products see the rounded numbers, and the gradients by them change the numbers behind. That part
+ * starts from the best so far, measures the rounded student, and has a best of its own.
  * The same for any number of threads; with steps, the same again whether it was interrupted and resumed or not. Errors:
  * ALB_MISSING when there is nothing to learn from or to measure with, ALB_MALFORMED, ALB_CHECKSUM, ALB_DIFFERS for a
  * checkpoint that is none, is damaged, or is of another training, ALB_NONFINITE when the rate is too high, ALB_IO,

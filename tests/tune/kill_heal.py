@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """albert-convert heal, killed with SIGKILL at random moments and resumed: the file is that of a run that nobody stopped.
 
-    kill_heal.py BUILD_DIR [--seed N] [--kills 20] [--seconds 1.5] [-- OPTION ...]
+    kill_heal.py [--seed N] [--kills 20] [--seconds 1.5] BUILD_DIR [-- OPTION ...]
 
 The options are given to every run. First an undisturbed run is made, of about --seconds; then runs are killed after a random part of its
 time and resumed, until there were --kills of them; each run that ends must have written the same bytes. The seed of the moments

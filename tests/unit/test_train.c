@@ -233,6 +233,7 @@ static void test_train(void **state) {
   alb_parallel_limit(1);
   assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
   assert_true(report.trained && report.state.best.loss < 0.5 * report.state.first.loss);
+  assert_int_equal(report.rounding, ALB_DTYPE_NONE);
   assert_true(report.state.best.cosine > report.state.first.cosine);
   const size_t layers = f->student.layer_values * sizeof *start;
   assert_memory_equal((char *)f->student.values + layers, (char *)start + layers, bytes - layers);
@@ -244,6 +245,74 @@ static void test_train(void **state) {
   assert_memory_equal(f->student.values, one, bytes);
   free(start);
   free(one);
+}
+
+/* ---- the last part, rounded ---- */
+
+static void load_student_again(fixture *f) {
+  alb_tune_encoder_free(&f->student);
+  random_spec_free(&f->student_model);
+  f->student_model = (random_spec){0};
+  load(&f->student_model, 2, true, &f->student);
+}
+
+/* The same on any number of threads; much of what rounding costs at once is learned again. */
+static void test_rounded(void **state) {
+  fixture *f = *state;
+  alb_train_options options = options_of(f);
+  alb_train_report report, again;
+  const size_t bytes = f->student.total * sizeof(float);
+  float *one = malloc(bytes);
+  options.steps = 400;
+  options.rounding = (alb_tune_types){ALB_I4, ALB_I8, ALB_I8};
+  for (size_t threads = 1; threads <= 5; threads += 4) {
+    load_student_again(f);
+    alb_parallel_limit(threads);
+    assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, threads == 1 ? &report : &again));
+    if (threads == 1) memcpy(one, f->student.values, bytes);
+    assert_memory_equal(f->student.values, one, bytes);
+  }
+  alb_parallel_limit(0);
+  assert_int_equal(report.rounding, ALB_I4);
+  assert_int_equal(report.state.rounded_step, 320);
+  assert_int_equal(report.state.step, 400);
+  assert_false(report.early);
+  const alb_train_point *at_once = &report.state.curve.points[8]; /* 0, 50, ..., 300, 320 before and after */
+  assert_true(at_once->step == 320 && at_once->loss == report.state.rounded.loss && at_once->loss > at_once[-1].loss);
+  assert_true(report.state.best.loss < 0.8 * report.state.rounded.loss);
+  free(one);
+}
+
+/* With a rate of nothing no measurement is better: ten of them end the first part, ten the last. */
+static void test_rounded_early(void **state) {
+  fixture *f = *state;
+  alb_train_options options = options_of(f);
+  alb_train_report report;
+  options.steps = 4000;
+  options.rate = 0;
+  options.rounding = (alb_tune_types){ALB_I8, ALB_I8, ALB_I8};
+  assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
+  assert_true(report.early);
+  assert_int_equal(report.state.rounded_step, 500);
+  assert_int_equal(report.state.step, 1000);
+  assert_true(report.state.left_out == 3200 - 500);
+  assert_true(report.state.best.loss == report.state.rounded.loss);
+  assert_true(report.state.first.loss != report.state.rounded.loss);
+}
+
+/* Too few steps for a last part: what is measured in the end is rounded all the same. */
+static void test_rounded_short(void **state) {
+  fixture *f = *state;
+  alb_train_options options = options_of(f);
+  alb_train_report report;
+  options.steps = 3;
+  options.rounding = (alb_tune_types){ALB_I4, ALB_I4, ALB_F16};
+  assert_ok(NULL, alb_train(NULL, &f->teacher, &f->student, &options, &report));
+  assert_int_equal(report.state.rounded_step, 3);
+  assert_int_equal(report.state.curve.count, 3); /* at the start, in the end, and rounded */
+  assert_true(report.state.best.loss == report.state.rounded.loss);
+  assert_true(report.state.best.loss == report.state.curve.points[2].loss);
+  assert_true(report.state.curve.points[1].loss != report.state.curve.points[2].loss);
 }
 
 /* ---- checkpoints ---- */
@@ -296,6 +365,9 @@ int main(void) {
                                      cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
                                      cmocka_unit_test_setup_teardown(test_eval, setup, teardown),
                                      cmocka_unit_test_setup_teardown(test_train, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_rounded, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_rounded_early, setup, teardown),
+                                     cmocka_unit_test_setup_teardown(test_rounded_short, setup, teardown),
                                      cmocka_unit_test(test_checkpoint)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
