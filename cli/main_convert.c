@@ -50,7 +50,7 @@ static const alb_option options[] = {
     {"embeddings", 0, ALB_OPTION_CHOICE, FIELD(embeddings), C | H, "f32|f16|bf16|int8|int6|int5|int4",
      "of the embedding tables (int8 to int4: of words, others int8 or f16); default: as --dtype, int8 with int6 to "
      "int4"},
-    {"embedding-size", 0, ALB_OPTION_SIZE, FIELD(embedding_size), C, "E",
+    {"embedding-size", 0, ALB_OPTION_SIZE, FIELD(embedding_size), C | H, "E",
      "make the table of words one of width E and a projection (lossy); default: as it is"},
     {"task", 0, ALB_OPTION_CHOICE, FIELD(task), C | H, "auto|embed|classify|ner|qa|fill-mask|rerank",
      "heads to keep; default auto: all"},

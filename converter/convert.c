@@ -188,6 +188,8 @@ static alb_status repair_fold(alb_diag *diag, void *context, const alb_fold_job 
                        .independent = score && strcmp(score, "sigmoid") == 0,
                        .options = options->heal,
                        .types = {r->job->dtype, r->job->tables, r->job->places},
+                       .embedding_size = options->passes.embedding_size,
+                       .words = options->calib,
                        .report = r->report};
   if (options->calib) ALB_TRY(refit_fold(diag, r->job, fold));
   if (fold->residual && !options->calib) ALB_TRY(alb_fold_residual(diag, fold));

@@ -79,14 +79,30 @@ static alb_status add(const words *w, alb_tensors *tensors, const char *name, si
   return alb_tensors_view(w->diag, tensors, alb_str_of(name), 2, (uint64_t[]){rows, w->size}, blob, tensor);
 }
 
+static void turn(const words *w, float *projection) {
+  for (size_t i = 0; i < w->width; i++) {
+    for (size_t e = 0; e < w->size; e++) projection[i * w->size + e] = (float)directions(w)[e * w->width + i];
+  }
+}
+
 static alb_status make(const words *w, alb_tensors *tensors, uint32_t *factor, uint32_t *projection) {
   float *narrow, *wide;
   ALB_TRY(add(w, tensors, "embeddings.word.factor", w->count, &narrow, factor));
   ALB_TRY(add(w, tensors, "embeddings.word.projection", w->width, &wide, projection));
   project(w, narrow);
-  for (size_t i = 0; i < w->width; i++) {
-    for (size_t e = 0; e < w->size; e++) wide[i * w->size + e] = (float)directions(w)[e * w->width + i];
-  }
+  turn(w, wide);
+  return ALB_OK;
+}
+
+static alb_status multiply(const words *w, float *out) {
+  const int n = (int)w->count, k = (int)w->width, e = (int)w->size;
+  float *narrow = malloc((w->count + w->width) * w->size * sizeof *narrow);
+  if (!narrow) return alb_fail_memory(w->diag, w->count * w->size * sizeof *narrow, "a narrow table");
+  float *wide = narrow + w->count * w->size;
+  project(w, narrow);
+  turn(w, wide);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, k, e, 1, narrow, e, wide, e, 0, out, k);
+  free(narrow);
   return ALB_OK;
 }
 
@@ -110,19 +126,33 @@ static void release(words *w) {
   free(w->narrow);
 }
 
+/* Finds the directions; to be released also after a failure. */
+static alb_status solve(words *w, const alb_sequences *texts, const alb_tensors *tensors, uint32_t table) {
+  const alb_tensor *t = &tensors->tensors.items[table];
+  w->count = (size_t)t->dims[0];
+  w->width = (size_t)t->dims[1];
+  alb_blas_begin();
+  ALB_TRY(allocate(w));
+  ALB_TRY(alb_blob_f32(w->diag, tensors, t->blob, w->table));
+  weigh(w, texts);
+  covary(w);
+  return find_directions(w);
+}
+
 alb_status alb_factor_words(alb_diag *diag, void *context, alb_tensors *tensors, uint32_t table, size_t size,
                             uint32_t *factor, uint32_t *projection) {
-  const alb_tensor *t = &tensors->tensors.items[table];
-  words w = {.diag = diag, .count = (size_t)t->dims[0], .width = (size_t)t->dims[1], .size = size};
-  alb_blas_begin();
-  alb_status status = allocate(&w);
-  if (status == ALB_OK) status = alb_blob_f32(diag, tensors, t->blob, w.table);
-  if (status == ALB_OK) {
-    weigh(&w, context);
-    covary(&w);
-    status = find_directions(&w);
-  }
+  words w = {.diag = diag, .size = size};
+  alb_status status = solve(&w, context, tensors, table);
   if (status == ALB_OK) status = make(&w, tensors, factor, projection);
+  release(&w);
+  return status;
+}
+
+alb_status alb_factor_words_product(alb_diag *diag, const alb_sequences *texts, const alb_tensors *tensors,
+                                    uint32_t table, size_t size, float *out) {
+  words w = {.diag = diag, .size = size};
+  alb_status status = solve(&w, texts, tensors, table);
+  if (status == ALB_OK) status = multiply(&w, out);
   release(&w);
   return status;
 }

@@ -12,4 +12,8 @@
 alb_status alb_factor_words(alb_diag *diag, void *context, alb_tensors *tensors, uint32_t table, size_t size,
                             uint32_t *factor, uint32_t *projection);
 
+/* The product of the same two, as f32 [V,H], in `out`. */
+alb_status alb_factor_words_product(alb_diag *diag, const alb_sequences *texts, const alb_tensors *tensors,
+                                    uint32_t table, size_t size, float *out);
+
 #endif

@@ -2,6 +2,7 @@
 #include "tune/fold_heal.h"
 
 #include "passes/layer_table.h"
+#include "tune/factor_words.h"
 
 /* The column of the table that has a role; the number of columns where none has. */
 static size_t column_of(const alb_layer_table *table, alb_role role) {
@@ -35,6 +36,19 @@ static alb_status load(alb_diag *diag, alb_arena *arena, const alb_heal_job *hea
   alb_model_spec spec;
   ALB_TRY(make_spec(diag, arena, heal, job, tensors, &spec));
   return alb_tune_encoder_load(diag, &spec, backward, out);
+}
+
+static alb_status narrow_words(alb_diag *diag, const alb_heal_job *heal, const alb_fold_job *job,
+                               alb_tune_encoder *student) {
+  const size_t size = heal->embedding_size;
+  if (!size) return ALB_OK;
+  const uint32_t table = heal->spec->global[ALB_ROLE_WORD];
+  if (size >= student->config.hidden) {
+    return alb_fail(diag, ALB_USAGE, "--embedding-size %zu: the table of words is %u wide, expected less", size,
+                    student->config.hidden);
+  }
+  return alb_factor_words_product(diag, heal->words, job->graph->tensors, table, size,
+                                  alb_tune_value(student, ALB_ROLE_WORD, 0));
 }
 
 static alb_status store(alb_diag *diag, alb_tune_encoder *student, alb_tensors *tensors) {
@@ -76,6 +90,7 @@ alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job)
   alb_arena arena = {0};
   alb_status status = load(diag, &arena, heal, job, job->source, false, &teacher);
   if (status == ALB_OK) status = load(diag, &arena, heal, job, job->table->tensors, true, &student);
+  if (status == ALB_OK) status = narrow_words(diag, heal, job, &student);
   if (status == ALB_OK) status = train(diag, heal, job, &teacher, &student);
   if (status == ALB_OK) status = store(diag, &student, job->graph->tensors);
   alb_tune_encoder_free(&teacher);
