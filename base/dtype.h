@@ -21,7 +21,7 @@ unsigned alb_intn_bits(alb_dtype type);      /* of an element of int4, int5, int
 bool alb_dtype_is_quantised(alb_dtype type); /* int8, int6, int5, int4: has scales */
 alb_dtype alb_dtype_by_name(alb_str name);   /* ALB_DTYPE_NONE when unknown */
 alb_dtype alb_dtype_by_safetensors(alb_str name);
-bool alb_dtype_is_float(alb_dtype type);     /* f16, bf16, f32, f64 */
+bool alb_dtype_is_float(alb_dtype type); /* f16, bf16, f32, f64 */
 
 /* Widens or narrows n floats of `type` at src (any alignment) to f32. False: not a float type. */
 bool alb_to_f32(alb_dtype type, const void *src, size_t n, float *dst);

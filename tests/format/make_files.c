@@ -105,12 +105,9 @@ int main(int argc, char **argv) {
     const char *name;
     alb_status (*make)(alb_diag *, const char *, Alb__Manifest *, bool);
     bool compress;
-  } files[] = {{"big.alb", big_file, false},
-               {"big-compressed.alb", big_file, true},
-               {"int4.alb", int4_file, false},
-               {"int5.alb", int5_file, false},
-               {"int6.alb", int6_file, false},
-               {"factors.alb", factors_file, false}};
+  } files[] = {{"big.alb", big_file, false},   {"big-compressed.alb", big_file, true},
+               {"int4.alb", int4_file, false}, {"int5.alb", int5_file, false},
+               {"int6.alb", int6_file, false}, {"factors.alb", factors_file, false}};
   alb_arena arena = {0};
   alb_diag diag = {0};
   alb_status status = argc == 2 ? ALB_OK : ALB_USAGE;
