@@ -33,6 +33,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 ERROR_LINE = re.compile(r"\Aalbert-(convert|run): [^\n]+\n\Z")
+MOST_SECONDS = 300  # of a command, in the slowest build on a busy machine
 
 
 def parse(path):
@@ -55,8 +56,13 @@ def parse(path):
 
 
 def shell(command, folder, environment):
-    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=120, check=False)
+    """What came of a command; exit code 124 where it was stopped."""
+    bash = ["bash", "-c", command]
+    try:
+        return subprocess.run(bash, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=MOST_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(bash, 124, b"", f"still running after {MOST_SECONDS} s".encode())
 
 
 def texts_of(case, key):
