@@ -117,10 +117,6 @@ static alb_status check_table(const factorer *f, const alb_function *encoder, si
     return alb_fail(f->diag, ALB_USAGE, "--embedding-size %zu: the table of words is factored already, %llu wide", size,
                     (unsigned long long)table->dims[1]);
   }
-  if (size >= table->dims[1]) {
-    return alb_fail(f->diag, ALB_USAGE, "--embedding-size %zu: the table of words is %llu wide, expected less", size,
-                    (unsigned long long)table->dims[1]);
-  }
   if (alb_dtype_is_float(table->dtype)) return ALB_OK;
   return alb_fail(f->diag, ALB_UNSUPPORTED,
                   "--embedding-size %zu: the table of words is %s already: convert the source", size,

@@ -33,10 +33,6 @@ static size_t round_rows(size_t rows) {
   return (rows + ROUND_ROWS - 1) / ROUND_ROWS * ROUND_ROWS;
 }
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 static size_t threads_of(const alb_exec *x) {
   return x->pool ? alb_pool_threads(x->pool) : 1;
 }
@@ -105,7 +101,7 @@ void alb_workspace_free(alb_workspace *workspace) {
 /* ---- apart or together ---- */
 
 static size_t part_tokens(const alb_exec *x) {
-  return least(x->rows[ALB_ROWS_TOKENS], x->longest > PART_TOKENS ? x->longest : PART_TOKENS);
+  return alb_least(x->rows[ALB_ROWS_TOKENS], x->longest > PART_TOKENS ? x->longest : PART_TOKENS);
 }
 
 /* Sequences can be taken through the plan one by one. */
@@ -148,7 +144,7 @@ static size_t parts_to_take(const alb_exec *x) {
 static bool layout_parts(const alb_exec *x, size_t *offsets, size_t *part_bytes, size_t *bytes) {
   const size_t most = part_tokens(x);
   const size_t rows[ALB_ROWS_COUNT] = {
-      [ALB_ROWS_TOKENS] = most, [ALB_ROWS_SEQUENCES] = least(most, x->rows[ALB_ROWS_SEQUENCES])};
+      [ALB_ROWS_TOKENS] = most, [ALB_ROWS_SEQUENCES] = alb_least(most, x->rows[ALB_ROWS_SEQUENCES])};
   return alb_memory_plan_layout(x->plan, rows, offsets, part_bytes) && alb_mul_ok(*part_bytes, threads_of(x), bytes);
 }
 
@@ -206,7 +202,7 @@ static void run_block(void *context, size_t task, size_t worker) {
   const job *j = context;
   alb_piece piece = piece_for(j->x, worker);
   piece.row0 = piece.local0 = task * j->rows;
-  piece.row1 = least(piece.row0 + j->rows, j->x->rows[j->segment->rows]);
+  piece.row1 = alb_least(piece.row0 + j->rows, j->x->rows[j->segment->rows]);
   piece.local_rows = j->rows;
   for (uint32_t i = 0; i < j->segment->count; i++) {
     alb_exec_step(j->x, &j->x->plan->steps.items[j->segment->first + i], &piece);
@@ -220,7 +216,7 @@ static void run_piece(void *context, size_t task, size_t worker) {
   alb_piece piece = piece_for(j->x, 0);
   const size_t down = task / j->tasks_across, across = task % j->tasks_across;
   piece.row0 = down * j->rows;
-  piece.row1 = least(piece.row0 + j->rows, j->x->rows[j->segment->rows]);
+  piece.row1 = alb_least(piece.row0 + j->rows, j->x->rows[j->segment->rows]);
   piece.panel0 = across * j->panels;
   if (j->tasks_across > 1) piece.panel1 = piece.panel0 + j->panels;
   piece.local_rows = round_rows(j->x->rows[j->segment->rows]);

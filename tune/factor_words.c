@@ -131,6 +131,10 @@ static alb_status solve(words *w, const alb_sequences *texts, const alb_tensors 
   const alb_tensor *t = &tensors->tensors.items[table];
   w->count = (size_t)t->dims[0];
   w->width = (size_t)t->dims[1];
+  if (w->size >= w->width) {
+    return alb_fail(w->diag, ALB_USAGE, "--embedding-size %zu: the table of words is %zu wide, expected less", w->size,
+                    w->width);
+  }
   alb_blas_begin();
   ALB_TRY(allocate(w));
   ALB_TRY(alb_blob_f32(w->diag, tensors, t->blob, w->table));

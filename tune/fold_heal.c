@@ -40,15 +40,9 @@ static alb_status load(alb_diag *diag, alb_arena *arena, const alb_heal_job *hea
 
 static alb_status narrow_words(alb_diag *diag, const alb_heal_job *heal, const alb_fold_job *job,
                                alb_tune_encoder *student) {
-  const size_t size = heal->embedding_size;
-  if (!size) return ALB_OK;
-  const uint32_t table = heal->spec->global[ALB_ROLE_WORD];
-  if (size >= student->config.hidden) {
-    return alb_fail(diag, ALB_USAGE, "--embedding-size %zu: the table of words is %u wide, expected less", size,
-                    student->config.hidden);
-  }
-  return alb_factor_words_product(diag, heal->words, job->graph->tensors, table, size,
-                                  alb_tune_value(student, ALB_ROLE_WORD, 0));
+  if (!heal->embedding_size) return ALB_OK;
+  return alb_factor_words_product(diag, heal->words, job->graph->tensors, heal->spec->global[ALB_ROLE_WORD],
+                                  heal->embedding_size, alb_tune_value(student, ALB_ROLE_WORD, 0));
 }
 
 static alb_status store(alb_diag *diag, alb_tune_encoder *student, alb_tensors *tensors) {

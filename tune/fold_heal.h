@@ -17,8 +17,8 @@ typedef struct alb_heal_job {
 
 /* Trains the folded layers to compute what the source's did. context: an alb_heal_job. A head for classes or
  * answers that the graph has is to give the same answers. Layers that share a parameter go on sharing it; embeddings
- * and heads stay, but the student looks words up as the file will have them. Errors: ALB_USAGE for an embedding_size
- * that is not narrower, ALB_UNSUPPORTED for layers of another structure, those of alb_factor_words and alb_train. */
+ * and heads stay, but the student looks words up as the file will have them. Errors: ALB_UNSUPPORTED for layers of
+ * another structure, those of alb_factor_words and alb_train. */
 alb_status alb_fold_heal(alb_diag *diag, void *context, const alb_fold_job *job);
 
 #endif

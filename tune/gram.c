@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "base/parallel.h"
 #include "tune/panels.h"
 
@@ -19,10 +20,6 @@ typedef struct job {
   double *sum;
 } job;
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 static void centre(const alb_columns *c, size_t first, size_t rows, float *out) {
   const float *x = c->x + first * c->n;
   for (size_t r = 0; r < rows; r++) {
@@ -31,10 +28,10 @@ static void centre(const alb_columns *c, size_t first, size_t rows, float *out) 
 }
 
 static void add_block(const job *j, size_t block, float *room) {
-  const size_t row = block * BLOCK, rows = least(BLOCK, j->a->n - row);
+  const size_t row = block * BLOCK, rows = alb_least(BLOCK, j->a->n - row);
   float *product = room + BLOCK * PIECE;
   for (size_t at = j->a == j->b ? row / ALB_PANEL * ALB_PANEL : 0; at < j->b->n; at += COLUMNS) {
-    const size_t n = least(COLUMNS, j->b->n - at);
+    const size_t n = alb_least(COLUMNS, j->b->n - at);
     alb_panels_multiply((alb_grid){j->as + row, 1, j->a->n}, rows, j->rows, j->panels + at * j->rows, n, false, room,
                         product, n);
     for (size_t r = 0; r < rows; r++) {
@@ -74,7 +71,7 @@ alb_status alb_gram_add(alb_diag *diag, const alb_columns *a, const alb_columns 
   job j = {.a = a, .b = b, .bs = room + others, .panels = room + others + own, .sum = sum};
   j.as = a == b ? j.bs : room;
   j.room = j.panels + panels;
-  for (size_t r = 0; r < rows; r += PIECE) add_piece(&j, r, least(PIECE, rows - r));
+  for (size_t r = 0; r < rows; r += PIECE) add_piece(&j, r, alb_least(PIECE, rows - r));
   free(room);
   return ALB_OK;
 }

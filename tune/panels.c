@@ -3,14 +3,11 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/parallel.h"
 
 /* Of k at a time, so that a panel's part stays in the first-level cache for all tiles; rows that a thread takes. */
 enum { DEPTH = 192, PIECE = 112 };
-
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
 
 size_t alb_panels_room(size_t k, size_t n) {
   return (n + ALB_PANEL - 1) / ALB_PANEL * ALB_PANEL * k;
@@ -21,9 +18,9 @@ static void pack_across(alb_grid b, size_t k, size_t first, size_t some, float *
   enum { SIDE = 8 };
   for (size_t i = 0; i < k; i += SIDE) {
     for (size_t j = 0; j < some; j += SIDE) {
-      for (size_t c = j; c < least(j + SIDE, some); c++) {
+      for (size_t c = j; c < alb_least(j + SIDE, some); c++) {
         const float *from = b.at + (first + c) * b.across;
-        for (size_t r = i; r < least(i + SIDE, k); r++) to[r * ALB_PANEL + c] = from[r * b.down];
+        for (size_t r = i; r < alb_least(i + SIDE, k); r++) to[r * ALB_PANEL + c] = from[r * b.down];
       }
     }
   }
@@ -31,7 +28,7 @@ static void pack_across(alb_grid b, size_t k, size_t first, size_t some, float *
 
 void alb_panels_pack(alb_grid b, size_t k, size_t n, float *panels) {
   for (size_t j = 0; j < n; j += ALB_PANEL, panels += k * ALB_PANEL) {
-    const size_t some = least(ALB_PANEL, n - j);
+    const size_t some = alb_least(ALB_PANEL, n - j);
     if (some < ALB_PANEL) memset(panels, 0, k * ALB_PANEL * sizeof *panels);
     if (b.across != 1)
       pack_across(b, k, j, some, panels);
@@ -62,14 +59,14 @@ static void pack_tile(alb_grid a, size_t first, size_t rows, size_t k, float *ti
   for (size_t at = 0; at < k; at += SOME) {
     for (size_t r = 0; r < rows; r++) {
       const float *row = from + r * a.down;
-      for (size_t i = at; i < least(at + SOME, k); i++) tile[i * rows + r] = row[i * a.across];
+      for (size_t i = at; i < alb_least(at + SOME, k); i++) tile[i * rows + r] = row[i * a.across];
     }
   }
 }
 
 /* Tiles of m rows: as few as can be, and of nearly one height. */
 static size_t tile_start(size_t m, size_t tiles, size_t index) {
-  return m / tiles * index + least(index, m % tiles);
+  return m / tiles * index + alb_least(index, m % tiles);
 }
 
 /* A tile that ends in the last panel's zeros is made beside c. */
@@ -98,8 +95,8 @@ void alb_panels_multiply(alb_grid a, size_t m, size_t k, const float *panels, si
     for (size_t at = 0; at < k || at == 0; at += DEPTH) {
       for (size_t t = 0; t < tiles; t++) {
         const size_t row = tile_start(m, tiles, t), rows = tile_start(m, tiles, t + 1) - row;
-        multiply_tile(fast, scratch + row * k + at * rows, rows, panels + j * k + at * ALB_PANEL, least(DEPTH, k - at),
-                      n - j, add || at, c + row * c_row + j, c_row);
+        multiply_tile(fast, scratch + row * k + at * rows, rows, panels + j * k + at * ALB_PANEL,
+                      alb_least(DEPTH, k - at), n - j, add || at, c + row * c_row + j, c_row);
       }
     }
   }
@@ -129,8 +126,8 @@ size_t alb_panels_rows_room(size_t k) {
 
 static void multiply_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
-  for (size_t row = first * PIECE; row < least(last * PIECE, j->rows); row += PIECE) {
-    const size_t rows = least(PIECE, j->rows - row);
+  for (size_t row = first * PIECE; row < alb_least(last * PIECE, j->rows); row += PIECE) {
+    const size_t rows = alb_least(PIECE, j->rows - row);
     float *out = j->out + row * j->n;
     for (size_t r = 0; j->bias && r < rows; r++) memcpy(out + r * j->n, j->bias, j->n * sizeof *out);
     alb_panels_multiply((alb_grid){j->x + row * j->k, j->k, 1}, rows, j->k, j->panels, j->n, j->bias != NULL,

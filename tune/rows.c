@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/parallel.h"
 #include "tune/panels.h"
 
@@ -23,10 +24,6 @@ static size_t piece_count(size_t n, size_t piece) {
   return n / piece + (n % piece != 0);
 }
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 static void start_with_bias(float *out, size_t rows, size_t n, const float *bias) {
   for (size_t r = 0; bias && r < rows; r++) memcpy(out + r * n, bias, n * sizeof *out);
 }
@@ -43,10 +40,10 @@ static void linear_piece(const job *j, size_t row, size_t rows) {
   float *out = j->out + row * j->n;
   start_with_bias(out, rows, j->n, j->bias);
   for (size_t at = 0; at < j->k; at += DEPTH) {
-    const size_t depth = least(DEPTH, j->k - at);
+    const size_t depth = alb_least(DEPTH, j->k - at);
     const alb_grid x = {j->x + row * j->k + at, j->k, 1};
     for (size_t c = 0; c < j->n; c += ALB_PANEL) {
-      const size_t columns = least(ALB_PANEL, j->n - c);
+      const size_t columns = alb_least(ALB_PANEL, j->n - c);
       alb_panels_pack((alb_grid){j->w + c * j->k + at, 1, j->k}, depth, columns, panel);
       alb_panels_multiply(x, rows, depth, panel, columns, j->bias || at, scratch, out + c, j->n);
     }
@@ -56,7 +53,7 @@ static void linear_piece(const job *j, size_t row, size_t rows) {
 static void linear_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  for (size_t p = first; p < last; p++) linear_piece(j, p * PIECE, least(PIECE, j->rows - p * PIECE));
+  for (size_t p = first; p < last; p++) linear_piece(j, p * PIECE, alb_least(PIECE, j->rows - p * PIECE));
 }
 
 void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, const float *bias, size_t n, float *out) {
@@ -67,7 +64,7 @@ void alb_rows_linear(const float *x, size_t rows, size_t k, const float *w, cons
 static void activate_pieces(void *context, size_t index, size_t first, size_t last) {
   const job *j = context;
   (void)index;
-  const size_t from = first * RUN, to = least(last * RUN, j->n);
+  const size_t from = first * RUN, to = alb_least(last * RUN, j->n);
   alb_fast_best()->activate(j->activation, j->x + from, to - from, j->out + from);
 }
 

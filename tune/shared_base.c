@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/low_rank.h"
 #include "graph/weight.h"
 #include "tune/fold_residual.h"
@@ -45,10 +46,6 @@ static void drop_parts(finder *f) {
   }
 }
 
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 /* Takes a parameter in hand. */
 static void choose(finder *f, size_t parameter) {
   drop_parts(f);
@@ -57,9 +54,9 @@ static void choose(finder *f, size_t parameter) {
   f->o = (size_t)t->dims[0];
   f->i = (size_t)t->dims[1];
   f->most = alb_low_rank_most(f->o, f->i);
-  const size_t least = smaller(f->o, f->i);
-  f->part_o = smaller(f->most + MORE_ROWS, least);
-  f->part_i = smaller(f->part_o + MORE_COLUMNS, f->i);
+  const size_t least = alb_least(f->o, f->i);
+  f->part_o = alb_least(f->most + MORE_ROWS, least);
+  f->part_i = alb_least(f->part_o + MORE_COLUMNS, f->i);
 }
 
 /* Rows and columns that lie evenly. */

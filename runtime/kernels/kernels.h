@@ -191,6 +191,14 @@ enum { ALB_INTN_GROUPS = ALB_S8_DEPTH / ALB_INTN_DEPTH };
 static inline size_t alb_intn_group_bytes(unsigned bits) {
   return bits == 4 ? ALB_PANEL * (ALB_INTN_DEPTH / 2 + 4) : ALB_PANEL * (ALB_INTN_DEPTH * 3 / 4 + 4);
 }
+/* Where a group has the further bits of s6, the scales of its columns, and behind them the sums of its columns. */
+enum { ALB_S6_RESTS = ALB_PANEL * ALB_INTN_DEPTH / 2 };
+static inline size_t alb_intn_scales_at(unsigned bits) {
+  return alb_intn_group_bytes(bits) - (size_t)2 * 2 * ALB_PANEL;
+}
+static inline size_t alb_intn_sums_at(unsigned bits) {
+  return alb_intn_scales_at(bits) + (size_t)2 * ALB_PANEL;
+}
 static inline size_t alb_intn_panel_bytes(unsigned bits, size_t k) {
   return alb_s8_groups(k) * ALB_INTN_GROUPS * alb_intn_group_bytes(bits);
 }

@@ -88,7 +88,6 @@ void alb_pack_s8(const int8_t *w, size_t first, size_t count, size_t n, size_t k
 static void put_intn_group(uint8_t *to, unsigned bits, size_t column, const uint8_t *group, const uint8_t *scale,
                            size_t count) {
   const unsigned low = bits == 4 ? 0 : 2; /* bits that stand apart */
-  const size_t halves = ALB_PANEL * ALB_INTN_DEPTH / 2, scales = halves + low * halves / 4;
   int w[ALB_INTN_DEPTH] = {0};
   int16_t sum = 0;
   for (size_t i = 0; group && i < count; i++) {
@@ -102,16 +101,16 @@ static void put_intn_group(uint8_t *to, unsigned bits, size_t column, const uint
     }
   }
   for (size_t i = 0; low && i < ALB_INTN_DEPTH; i += 4 * QUAD) {
-    uint8_t *rest = to + halves + i / 4 * ALB_PANEL + column * QUAD;
+    uint8_t *rest = to + ALB_S6_RESTS + i / 4 * ALB_PANEL + column * QUAD;
     for (size_t j = 0; j < QUAD; j++) {
       unsigned byte = 0;
       for (size_t q = 0; q < 4; q++) byte |= ((unsigned)w[i + q * QUAD + j] & 3) << 2 * q;
       rest[j] = (uint8_t)byte;
     }
   }
-  memset(to + scales + 2 * column, 0, 2);
-  if (group) memcpy(to + scales + 2 * column, scale, 2);
-  memcpy(to + scales + 2 * (ALB_PANEL + column), &sum, 2);
+  memset(to + alb_intn_scales_at(bits) + 2 * column, 0, 2);
+  if (group) memcpy(to + alb_intn_scales_at(bits) + 2 * column, scale, 2);
+  memcpy(to + alb_intn_sums_at(bits) + 2 * column, &sum, 2);
 }
 
 /* A column of a panel from a stored row or, without one, zeros. */

@@ -69,14 +69,14 @@ static int intn_at(unsigned bits, const uint8_t *group, size_t column, size_t k)
   const uint8_t byte = group[k / 8 * 4 * ALB_PANEL + column * 4 + k % 4];
   const int upper = ((k % 8 < 4 ? byte & 15 : byte >> 4) ^ 8) - 8;
   if (bits == 4) return upper;
-  const uint8_t rest = group[ALB_PANEL * ALB_INTN_DEPTH / 2 + k / 16 * 4 * ALB_PANEL + column * 4 + k % 4];
+  const uint8_t rest = group[ALB_S6_RESTS + k / 16 * 4 * ALB_PANEL + column * 4 + k % 4];
   return upper * 4 + (rest >> k % 16 / 4 * 2 & 3);
 }
 
 /* 16 columns of one group: sum[16] of the products with a, scale[16], column[16] the sums of w. */
 static void read_intn_group(unsigned bits, const uint8_t *a, const uint8_t *group, int32_t *sum, float *scale,
                             int32_t *column) {
-  const uint8_t *scales = group + alb_intn_group_bytes(bits) - (size_t)2 * 2 * ALB_PANEL;
+  const uint8_t *scales = group + alb_intn_scales_at(bits);
   for (size_t j = 0; j < ALB_PANEL; j++) {
     sum[j] = column[j] = 0;
     for (size_t i = 0; i < ALB_INTN_DEPTH; i++) sum[j] += a[i] * intn_at(bits, group, j, i);

@@ -5,7 +5,6 @@ what layers shared is found again when they come back: the same sets, bit for bi
 Needs torch and transformers of this Python (requirements.txt); skipped by name without. A tiny model of six layers is made here;
 models/minilm-l6 is skipped by name where tools/fetch_models.sh has not brought it.
 """
-import argparse
 import contextlib
 import io
 import json
@@ -245,12 +244,7 @@ def attempts(bench, given):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
-    parser.add_argument("--no-real", action="store_true")
-    parser.add_argument("--real-only", action="store_true")
-    given = parser.parse_args()
+    given = run_folding.parse()
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)  # products are small
     failures, skipped, count = [], 0, 0

@@ -258,13 +258,18 @@ def attempt(name, failures, work):
         print(f"{name}: FAILED: {error!r}" if isinstance(error, KeyError) else f"{name}: FAILED: {error}")
 
 
-def main():
+def parse():
+    """What all of these programs take."""
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
     parser.add_argument("--no-real", action="store_true")
     parser.add_argument("--real-only", action="store_true")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    given = parse()
     failures, skipped, count = [], 0, 0
     sources = [] if given.real_only else [HERE / "models/bert-gelu"]
     if not given.no_real:

@@ -6,7 +6,6 @@ digits; by the products of the runtime, which round what they multiply quantised
 A tiny model and models/minilm-l6 are healed for a few steps (the latter is skipped by name where tools/fetch_models.sh has not
 brought it). Python's standard library only.
 """
-import argparse
 import json
 import math
 import pathlib
@@ -14,16 +13,15 @@ import subprocess
 import sys
 import tempfile
 
+import run_folding
+from run_folding import Failed
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WIDE_BOUND, BOUND, REAL_BOUND = 2e-5, 3e-3, 1e-3
 KINDS = [["--dtype", "f32"], ["--dtype", "int4"], ["--dtype", "int4", "--embeddings", "int4"],
          ["--dtype", "int4", "--embeddings", "f16"], ["--dtype", "int4", "--calib", "learned.txt"]]
 REAL_KINDS = [["--dtype", "int4"]]
-
-
-class Failed(Exception):
-    pass
 
 
 def run(build, folder, program, *arguments, texts=None):
@@ -80,21 +78,12 @@ def check_model(build, source, kinds, steps, real, failures):
         (folder / "eval.txt").write_text("".join(t + "\n" for t in measured))
         run(build, folder, "albert-convert", source, "-o", "source.alb", "-q")
         for kind in kinds:
-            what = f"{source.name} {' '.join(kind)}"
-            try:
-                print(f"{what}: ok, {check(build, folder, source, kind, steps, REAL_BOUND if real else BOUND)}", flush=True)
-            except Failed as error:
-                failures.append(what)
-                print(f"{what}: FAILED: {error}", flush=True)
+            run_folding.attempt(f"{source.name} {' '.join(kind)}", failures,
+                                lambda k=kind: check(build, folder, source, k, steps, REAL_BOUND if real else BOUND))
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
-    parser.add_argument("--no-real", action="store_true")
-    parser.add_argument("--real-only", action="store_true")
-    given = parser.parse_args()
+    given = run_folding.parse()
     build, failures, skipped, count = given.build.resolve(), [], 0, 0
     if not given.real_only:
         check_model(build, HERE / "models/bert-relu", KINDS, 100, False, failures)

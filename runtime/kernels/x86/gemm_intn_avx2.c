@@ -16,7 +16,6 @@ enum {
   MOST_ROWS = 4,
   QUAD = 4,
   LINE = 64,
-  RESTS = ALB_PANEL * ALB_INTN_DEPTH / 2, /* where int6 has its other bits */
 };
 
 /* Keeps the compiler from mixing the rows: the operands of all rows at once are more than the registers hold. */
@@ -28,15 +27,6 @@ typedef struct block {
   const struct tile_set *tiles;
   size_t m0, m1;
 } block;
-
-/* Where a group has its scales, and behind them the sums of its columns. */
-ALB_INLINE size_t scales_at(const int B) {
-  return alb_intn_group_bytes((unsigned)B) - (size_t)2 * 2 * ALB_PANEL;
-}
-
-ALB_INLINE size_t sums_at(const int B) {
-  return scales_at(B) + (size_t)2 * ALB_PANEL;
-}
 
 /* Four bytes of a row in every lane. */
 ALB_INLINE __m256i broadcast4(const uint8_t *a) {
@@ -61,7 +51,7 @@ ALB_INLINE void unpack(const int B, const uint8_t *w, size_t k, int h, __m256i *
   *high = widen(B, _mm256_srli_epi16(both, 4));
   if (B == 4) return;
   const __m256i two = _mm256_set1_epi8(3);
-  const __m256i all = _mm256_load_si256((const __m256i *)(const void *)(from + RESTS + k / 16 * LINE));
+  const __m256i all = _mm256_load_si256((const __m256i *)(const void *)(from + ALB_S6_RESTS + k / 16 * LINE));
   const __m256i rest = k % 16 ? _mm256_srli_epi16(all, 4) : all;
   *low = _mm256_or_si256(*low, _mm256_and_si256(rest, two));
   *high = _mm256_or_si256(*high, _mm256_and_si256(_mm256_srli_epi16(rest, 2), two));
@@ -133,8 +123,8 @@ ALB_INLINE void add_group(const int B, const int R, const uint8_t *a, size_t lda
   multiply(B, R, a, lda, w, sum);
   ALB_UNROLL
   for (size_t h = 0; h < 2; h++) {
-    const __m256i sums = _mm256_cvtepi16_epi32(load_behind(w, sums_at(B) + h * 16));
-    const __m256 scale = _mm256_mul_ps(_mm256_cvtph_ps(load_behind(w, scales_at(B) + h * 16)),
+    const __m256i sums = _mm256_cvtepi16_epi32(load_behind(w, alb_intn_sums_at((unsigned)B) + h * 16));
+    const __m256 scale = _mm256_mul_ps(_mm256_cvtph_ps(load_behind(w, alb_intn_scales_at((unsigned)B) + h * 16)),
                                        _mm256_set1_ps(1.0f / (float)(1 << (8 - B))));
     column[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_slli_epi32(sums, 8 - B)), scale, column[h]);
     ALB_UNROLL

@@ -16,7 +16,6 @@ enum {
   MOST_SUMS = 12,
   QUAD = 4,
   LINE = 64,
-  RESTS = ALB_PANEL * ALB_INTN_DEPTH / 2, /* where int6 has its other bits */
 };
 
 /* Rows m0..m1 of g, which pass panel after panel together. */
@@ -25,15 +24,6 @@ typedef struct block {
   const struct tile_set *tiles;
   size_t m0, m1;
 } block;
-
-/* Where a group has its scales, and behind them the sums of its columns. */
-ALB_INLINE size_t scales_at(const int B) {
-  return alb_intn_group_bytes((unsigned)B) - (size_t)2 * 2 * ALB_PANEL;
-}
-
-ALB_INLINE size_t sums_at(const int B) {
-  return scales_at(B) + (size_t)2 * ALB_PANEL;
-}
 
 /* What one tile reads of one group of ALB_S8_DEPTH k. */
 typedef struct group {
@@ -51,7 +41,7 @@ ALB_INLINE __m256i load_behind(const uint8_t *w, size_t at) {
 }
 
 ALB_INLINE __m512i column_sums(const int B, const uint8_t *w) {
-  return _mm512_cvtepi16_epi32(load_behind(w, sums_at(B)));
+  return _mm512_cvtepi16_epi32(load_behind(w, alb_intn_sums_at((unsigned)B)));
 }
 
 /* The two bits of int6 that stand at bit 0 and at bit 2 of each byte, brought to bit 2. */
@@ -67,7 +57,7 @@ ALB_INLINE void unpack(const int B, const uint8_t *w, size_t k, __m512i *low, __
   *low = _mm512_and_si512(_mm512_slli_epi16(both, 4), upper);
   *high = _mm512_and_si512(both, upper);
   if (B == 4) return;
-  const __m512i rest = _mm512_load_si512(w + RESTS + k / 16 * LINE);
+  const __m512i rest = _mm512_load_si512(w + ALB_S6_RESTS + k / 16 * LINE);
   __m512i low_rest, high_rest;
   unpack_rest(k % 16 ? _mm512_srli_epi16(rest, 4) : rest, &low_rest, &high_rest);
   *low = _mm512_or_si512(*low, low_rest);
@@ -106,7 +96,8 @@ ALB_INLINE void add_group(const int B, const int R, const int P, const group *x,
   multiply(B, R, P, a, x->lda, w, x->panel_bytes, sum);
   ALB_UNROLL
   for (int p = 0; p < P; p++, w += x->panel_bytes) {
-    const vec scale = vec_mul(_mm512_cvtph_ps(load_behind(w, scales_at(B))), vec_set(1.0f / (float)(1 << (8 - B))));
+    const vec scale = vec_mul(_mm512_cvtph_ps(load_behind(w, alb_intn_scales_at((unsigned)B))),
+                              vec_set(1.0f / (float)(1 << (8 - B))));
     column[p] = vec_fma(_mm512_cvtepi32_ps(_mm512_slli_epi32(column_sums(B, w), 8 - (unsigned)B)), scale, column[p]);
     ALB_UNROLL
     for (int r = 0; r < R; r++) {
